@@ -1,0 +1,1 @@
+"""Live web pages over a study, read-only."""

@@ -1,0 +1,60 @@
+"""Every error that `untrained` raises on purpose.
+
+Each message says what was given, what was expected and what to do. `InputError` and its children are the caller's to
+mend (exit code 2 at the command line); anything else that escapes is a fault of this package (exit code 1).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UntrainedError(Exception):
+    """Base of all errors of this package."""
+
+
+class InputError(UntrainedError, ValueError):
+    """What was given cannot be used; the message says what would be."""
+
+
+class UnknownNameError(InputError):
+    """A name that is not registered."""
+
+    def __init__(self, noun: str, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(repr(n) for n in near)}?" if near else "known: " + ", ".join(known)
+        super().__init__(f"unknown {noun} {name!r}; {hint}")
+        self.noun, self.name, self.known = noun, name, known
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.noun, self.name, self.known)
+
+
+class ArchitectureError(InputError):
+    """A text or gene tuple that is no architecture of its space."""
+
+    @classmethod
+    def at(cls, text: str, column: int, problem: str, grammar: str) -> ArchitectureError:
+        """The error for `text` that breaks at `column` (counted from 0), with a caret under the place."""
+        return cls(f"{problem} at column {column + 1}\n  {text}\n  {' ' * column}^\nexpected: {grammar}")
+
+
+class DataError(InputError):
+    """Images or labels that cannot be used."""
+
+
+class LimitError(InputError):
+    """A limit that cannot be read, or that nothing sampled can meet."""
+
+
+class StoreError(InputError):
+    """A study store that cannot be opened or does not fit what was asked."""
+
+
+class MissingDependencyError(InputError):
+    """An optional package that is not installed."""
+
+    def __init__(self, package: str, purpose: str, extra: str) -> None:
+        super().__init__(f"{purpose} needs the package {package!r}: pip install 'untrained[{extra}]'")

@@ -1,0 +1,1 @@
+"""From an architecture to values: training-free, looked up, trained, measured."""

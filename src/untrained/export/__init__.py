@@ -1,0 +1,1 @@
+"""Trained networks leave the house here."""

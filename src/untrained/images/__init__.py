@@ -1,0 +1,1 @@
+"""Image sets from anywhere, and batches of them."""

@@ -1,0 +1,1 @@
+"""Training-free metrics: one file a metric, a formula over a `Probe`."""

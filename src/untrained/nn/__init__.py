@@ -1,0 +1,1 @@
+"""Operations, blocks, initialisers and counts: torch, but no knowledge of any space."""

@@ -1,0 +1,1 @@
+"""An untrained network under observation: each pass is run once and shared."""

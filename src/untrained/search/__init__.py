@@ -1,0 +1,1 @@
+"""Search algorithms: they know architectures and scores, never networks."""

@@ -1,0 +1,1 @@
+"""How alike architectures are: alignment, population matrices, diversity."""

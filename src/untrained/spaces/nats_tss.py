@@ -1,0 +1,228 @@
+"""NATS-Bench topology space (NAS-Bench-201): a cell of four nodes, one of five operations on each of its six edges.
+
+Dong et al., "NATS-Bench: Benchmarking NAS Algorithms for Architecture Topology and Size", TPAMI 2021.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Literal, final
+
+import numpy as np
+
+from untrained.architecture import Architecture, Token
+from untrained.errors import ArchitectureError, InputError
+from untrained.spaces.diagram import Diagram, Edge, Node
+from untrained.spaces.space import Skeleton, Space, register
+
+if TYPE_CHECKING:
+    from torch import nn
+
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+"""(source, target) of each gene, in the order of the text: node by node."""
+
+_SYMBOLS = ("0", "s", "1", "3", "p")
+_KINDS = ("other", "skip", "conv", "conv", "pool")
+_COST = (0, 1, 10, 100, 2)
+_ITEM = re.compile(r"([a-z0-9_]+)~(\d)\|")
+
+Level = Literal["raw", "skip", "official", "tight"]
+
+
+@final
+class NatsTss(Space):
+    """NATS-Bench topology space (NAS-Bench-201): 15,625 cells of five operations on six edges."""
+
+    name = "nats-tss"
+    paper = "dong2021nats"
+    grammar = "|op~0|+|op~0|op~1|+|op~0|op~1|op~2| with op one of " + ", ".join(OPERATIONS)
+    size = len(OPERATIONS) ** len(EDGES)
+    skeletons: ClassVar = {
+        "nats": Skeleton(channels=16, cells=5),
+        "small": Skeleton(channels=16, cells=1),
+        "proxy": Skeleton(channels=8, cells=1),
+    }
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        return Architecture(self.name, tuple(rng.integers(0, len(OPERATIONS), len(EDGES)).tolist()))
+
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        """One edge, chosen uniformly, gets another operation, chosen uniformly."""
+        genes = list(self._own(architecture))
+        edge = int(rng.integers(len(EDGES)))
+        genes[edge] = (genes[edge] + int(rng.integers(1, len(OPERATIONS)))) % len(OPERATIONS)
+        return Architecture(self.name, tuple(genes))
+
+    def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
+        """`a` with one segment of `b`, between two cut points drawn uniformly (hybrid-rank paper)."""
+        mother, father = self._own(a), self._own(b)
+        left, right = sorted(rng.choice(len(EDGES) + 1, size=2, replace=False).tolist())
+        return Architecture(self.name, mother[:left] + father[left:right] + mother[right:])
+
+    def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
+        genes = self._own(architecture)
+        for edge, gene in enumerate(genes):
+            for other in range(len(OPERATIONS)):
+                if other != gene:
+                    yield Architecture(self.name, (*genes[:edge], other, *genes[edge + 1 :]))
+
+    def canonical(self, architecture: Architecture) -> Architecture:
+        """The member with the least to compute among all cells that are the same once zeros are dropped, skips are
+        contracted and nested sums are flattened (level `tight` of :meth:`canonical_text`; 4,930 classes)."""
+        return self._representatives[_code(self._own(architecture))]
+
+    def canonical_text(self, architecture: Architecture, level: Level = "tight") -> str:
+        """A text that isomorphic cells share.
+
+        `raw`: the cell itself (15,625 texts). `skip`: skips contracted, terms sorted (12,751). `official`: zeros
+        marked as well, the benchmark's `to_unique_str` (6,466). `tight`: zeros dropped and nested sums flattened
+        (4,930; empty for the 341 cells without a path from input to output).
+        """
+        if level == "raw":
+            return self.format(architecture)
+        if level not in ("skip", "official", "tight"):
+            raise InputError(f"canonical level {level!r} is none of raw, skip, official, tight")
+        return _unique_text(self._own(architecture), level)
+
+    def is_connected(self, architecture: Architecture) -> bool:
+        """Whether any path leads from the input to the output of the cell."""
+        return bool(_unique_text(self._own(architecture), "tight"))
+
+    def validate(self, architecture: Architecture) -> Architecture:
+        genes = self._own(architecture)
+        if len(genes) != len(EDGES) or any(type(gene) is not int or not 0 <= gene < len(OPERATIONS) for gene in genes):
+            raise ArchitectureError(f"{self.name} takes {len(EDGES)} genes in 0..{len(OPERATIONS) - 1}, not {genes}")
+        return architecture
+
+    def parse(self, text: str) -> Architecture:
+        genes: list[int] = []
+        column = 0
+        for target in (1, 2, 3):
+            for lead in "+|" if target > 1 else "|":
+                if text[column : column + 1] != lead:
+                    raise ArchitectureError.at(text, column, f"{lead!r} is missing", self.grammar)
+                column += 1
+            for source in range(target):
+                item = _ITEM.match(text, column)
+                if item is None:
+                    raise ArchitectureError.at(text, column, f"no 'op~{source}|'", self.grammar)
+                if item[1] not in OPERATIONS:
+                    raise ArchitectureError.at(text, column, f"unknown operation {item[1]!r}", self.grammar)
+                if int(item[2]) != source:
+                    raise ArchitectureError.at(text, item.start(2), f"node {source} is expected", self.grammar)
+                genes.append(OPERATIONS.index(item[1]))
+                column = item.end()
+        if column != len(text):
+            raise ArchitectureError.at(text, column, "text after the last node", self.grammar)
+        return Architecture(self.name, tuple(genes))
+
+    def format(self, architecture: Architecture) -> str:
+        genes = self._own(architecture)
+        items = [f"{OPERATIONS[gene]}~{source}|" for gene, (source, _) in zip(genes, EDGES, strict=True)]
+        return f"|{items[0]}+|{items[1]}{items[2]}+|{items[3]}{items[4]}{items[5]}"
+
+    def tokens(self, architecture: Architecture) -> tuple[Token, ...]:
+        return tuple(
+            Token(_SYMBOLS[gene], OPERATIONS[gene], (("source", source), ("target", target)))
+            for gene, (source, target) in zip(self._own(architecture), EDGES, strict=True)
+        )
+
+    def draw(self, architecture: Architecture) -> Diagram:
+        nodes = (Node("in", "input"), Node("1"), Node("2"), Node("out", "output"))
+        edges = tuple(
+            Edge(source, target, OPERATIONS[gene].removeprefix("nor_"), _KINDS[gene])
+            for gene, (source, target) in zip(self._own(architecture), EDGES, strict=True)
+            if OPERATIONS[gene] != "none"
+        )
+        return Diagram(nodes, edges, title=self.format(architecture))
+
+    def _network(self, architecture: Architecture, num_classes: int, in_chans: int, skeleton: Skeleton) -> nn.Module:
+        from untrained.spaces.networks.nats import NatsNetwork, tss_cell
+
+        return NatsNetwork(tss_cell(architecture.genes), num_classes, in_chans, skeleton.channels, skeleton.cells)
+
+    # -- the official order ----------------------------------------------------------------------------------------
+
+    def index(self, architecture: Architecture) -> int:
+        """The benchmark's index of `architecture`, 0..15,624, the same in NAS-Bench-201 and NATS-Bench."""
+        return int(np.flatnonzero(self._order == _code(self._own(architecture)))[0])
+
+    def at(self, index: int) -> Architecture:
+        """The architecture with the benchmark's `index`."""
+        if not 0 <= index < self.size:
+            raise InputError(f"{self.name} has indices 0..{self.size - 1}, not {index}")
+        return Architecture(self.name, _genes(int(self._order[index])))
+
+    def __iter__(self) -> Iterator[Architecture]:
+        """All architectures in the benchmark's order."""
+        return (Architecture(self.name, _genes(code)) for code in self._order.tolist())
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        """Codes by official index: all cells in lexicographic order, then Python's shuffle with seed 88."""
+        codes = list(range(self.size))
+        random.Random(88).shuffle(codes)
+        return np.array(codes)
+
+    @cached_property
+    def _representatives(self) -> list[Architecture]:
+        classes: dict[str, tuple[int, ...]] = {}
+        texts = []
+        for genes in itertools.product(range(len(OPERATIONS)), repeat=len(EDGES)):
+            text = _unique_text(genes, "tight")
+            texts.append(text)
+            best = classes.get(text)
+            if best is None or _cost(genes) < _cost(best):
+                classes[text] = genes
+        members = {text: Architecture(self.name, genes) for text, genes in classes.items()}
+        return [members[text] for text in texts]
+
+
+def _code(genes: tuple[int, ...]) -> int:
+    code = 0
+    for gene in genes:
+        code = code * len(OPERATIONS) + gene
+    return code
+
+
+def _genes(code: int) -> tuple[int, ...]:
+    genes = []
+    for _ in EDGES:
+        code, gene = divmod(code, len(OPERATIONS))
+        genes.append(gene)
+    return tuple(reversed(genes))
+
+
+def _cost(genes: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    return sum(_COST[gene] for gene in genes), genes
+
+
+def _unique_text(genes: tuple[int, ...], level: Level) -> str:
+    """The sum that reaches node 3, written recursively; see `NatsTss.canonical_text`."""
+    sums: list[tuple[str, ...]] = [("0",)]
+    for target, incoming in ((1, (0,)), (2, (1, 2)), (3, (3, 4, 5))):
+        terms: list[str] = []
+        for edge, source in zip(incoming, range(target), strict=True):
+            operation = OPERATIONS[genes[edge]]
+            inner = sums[source]
+            if level == "tight":
+                if operation == "none" or not inner:
+                    continue
+                if operation == "skip_connect":
+                    terms.extend(inner)
+                    continue
+            elif level == "official" and (operation == "none" or inner == ("#",)):
+                terms.append("#")
+                continue
+            written = "+".join(inner)
+            terms.append(written if operation == "skip_connect" else f"({written})@{operation}")
+        sums.append(tuple(sorted(terms)))
+    return "+".join(sums[3])
+
+
+nats_tss = register(NatsTss())

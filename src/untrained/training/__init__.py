@@ -1,0 +1,1 @@
+"""Recipes and one readable training loop."""
