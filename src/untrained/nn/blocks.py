@@ -20,6 +20,7 @@ class ResidualBlock(nn.Module):
     """Two ReLU-conv-BN of kernel 3, the first with `stride`, around a shortcut.
 
     The shortcut of a strided block is average pooling 2x2 and a 1x1 convolution without normalisation (NATS-Bench).
+    Odd image sides are halved and rounded up on both ways.
     """
 
     def __init__(self, in_chans: int, out_chans: int, stride: int) -> None:
@@ -28,7 +29,8 @@ class ResidualBlock(nn.Module):
         self.second = ReLUConvBN(out_chans, out_chans, 3)
         self.shortcut: nn.Module = nn.Identity()
         if stride == 2:
-            self.shortcut = nn.Sequential(nn.AvgPool2d(2, stride=2), nn.Conv2d(in_chans, out_chans, 1, bias=False))
+            pool = nn.AvgPool2d(2, stride=2, ceil_mode=True)
+            self.shortcut = nn.Sequential(pool, nn.Conv2d(in_chans, out_chans, 1, bias=False))
         elif in_chans != out_chans:
             self.shortcut = ReLUConvBN(in_chans, out_chans, 1)
 
