@@ -37,8 +37,14 @@ class ArchitectureError(InputError):
 
     @classmethod
     def at(cls, text: str, column: int, problem: str, grammar: str) -> ArchitectureError:
-        """The error for `text` that breaks at `column` (counted from 0), with a caret under the place."""
-        return cls(f"{problem} at column {column + 1}\n  {text}\n  {' ' * column}^\nexpected: {grammar}")
+        """The error for `text` that breaks at `column` (counted from 0), with a caret under the place.
+
+        Of a long text only the surroundings are shown, so that the caret stays under it in a terminal.
+        """
+        first = max(0, column - 50)
+        shown = f"{'...' if first else ''}{text[first : first + 100]}{'...' if text[first + 100 :] else ''}"
+        caret = " " * (column - first + (3 if first else 0)) + "^"
+        return cls(f"{problem} at column {column + 1}\n  {shown}\n  {caret}\nexpected: {grammar}")
 
 
 class DataError(InputError):
