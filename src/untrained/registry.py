@@ -77,6 +77,6 @@ def summary(entry: Callable[..., Any] | object) -> str:
 
 SPACES: Registry[Any] = Registry("space", "untrained.spaces")
 METRICS: Registry[Any] = Registry("metric", "untrained.metrics")
-ALGORITHMS: Registry[Any] = Registry("algorithm", "untrained.search")
-RANKINGS: Registry[Any] = Registry("ranking", "untrained.search")
+ALGORITHMS: Registry[Any] = Registry("algorithm", "untrained.algorithms")
+RANKINGS: Registry[Any] = Registry("ranking", "untrained.algorithms")
 RECIPES: Registry[Any] = Registry("recipe", "untrained.training")

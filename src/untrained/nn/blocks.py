@@ -14,6 +14,7 @@ class ReLUConvBN(nn.Sequential):
             nn.Conv2d(in_chans, out_chans, kernel, stride, kernel // 2 if padding is None else padding, bias=False),
             nn.BatchNorm2d(out_chans),
         )
+        self.in_chans = in_chans
 
 
 class ResidualBlock(nn.Module):

@@ -42,4 +42,4 @@ class Cell(nn.Module):
     def _zero(self, x: Tensor) -> Tensor:
         count, _, height, width = x.shape
         size = (count, self.out_chans, -(-height // self.stride), -(-width // self.stride))
-        return x.new_zeros(()).expand(size)
+        return x.new_zeros(size)

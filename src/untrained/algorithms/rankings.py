@@ -1,0 +1,57 @@
+"""Rankings: from a table of scores to one fitness a candidate, higher being better.
+
+All are pure functions of scores (n, m) and directions (m,), +1 where higher is better and -1 where lower is. A candidate
+with a score that is not finite is worse than all candidates without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.stats import rankdata
+
+from untrained.errors import InputError
+from untrained.registry import RANKINGS
+
+Ranking = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def ranking(function: Ranking) -> Ranking:
+    """Register a ranking under the name of the function."""
+    RANKINGS.add(function.__name__, function)
+    return function
+
+
+def fitness(name: str, scores: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """The ranking `name` of scores (n, m), checked: fitness (n,), -inf for candidates with a score that is not finite."""
+    scores = np.asarray(scores, float)
+    directions = np.asarray(directions, float)
+    if scores.ndim != 2 or scores.shape[1:] != directions.shape:
+        raise InputError(f"scores (n, m) and directions (m,) are expected, not {scores.shape} and {directions.shape}")
+    finite = np.isfinite(scores).all(axis=1)
+    values = np.full(len(scores), -np.inf)
+    if finite.any():
+        values[finite] = RANKINGS[name](scores[finite], directions)
+    return values
+
+
+@ranking
+def single(scores: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """The one metric itself."""
+    if scores.shape[1] != 1:
+        raise InputError(f"the ranking 'single' takes one metric, not {scores.shape[1]}; try 'rank_sum'")
+    return np.asarray(scores[:, 0] * directions[0])
+
+
+@ranking
+def rank_sum(scores: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Minus the sum over metrics of the candidate's rank, 1 for the best, ties sharing their mean rank."""
+    return -np.asarray(rankdata(-scores * directions, axis=0).sum(axis=1))
+
+
+@ranking
+def max_normalised_sum(scores: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Sum over metrics of the score divided by the largest magnitude among the candidates (FreeREA)."""
+    largest = np.abs(scores).max(axis=0)
+    return np.asarray((scores * directions / np.where(largest > 0, largest, 1.0)).sum(axis=1))

@@ -1,0 +1,31 @@
+"""What an evaluator is and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from untrained.architecture import Architecture
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """values: by objective, None where there is none; reasons: why, by objective; seconds: what it took; rejected: the
+    limit that the architecture breaks, in which case nothing was evaluated."""
+
+    values: Mapping[str, float | None] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    rejected: str | None = None
+
+
+class Evaluator(Protocol):
+    """From an architecture to values; picklable, and without state: the answer depends on its arguments alone."""
+
+    @property
+    def directions(self) -> Mapping[str, int]:
+        """The objectives in order: +1 where higher is better, -1 where lower is."""
+
+    def __call__(self, architecture: Architecture, *, seed: int) -> Outcome:
+        """Evaluate `architecture`. Raises only what is not the architecture's fault."""

@@ -1,0 +1,77 @@
+"""Evaluation without training: metrics on a small stand-in, sizes of the network that would be trained."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import torch
+
+from untrained.architecture import Architecture
+from untrained.evaluate.limits import Limit, broken
+from untrained.evaluate.outcome import Outcome
+from untrained.metrics.metric import Metric, find_metrics, score
+from untrained.probe.probe import Size
+from untrained.spaces.space import Skeleton, Space
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class TrainingFree:
+    """Scores architectures of `space` by `metrics` on one fixed batch.
+
+    skeleton: what is scored; target: what would be trained, and what `params`, `macs` and limits are counted on.
+    """
+
+    space: Space
+    metrics: tuple[str, ...]
+    images: Tensor
+    labels: Tensor | None
+    num_classes: int
+    skeleton: Skeleton
+    target: Skeleton
+    limits: tuple[Limit, ...] = ()
+
+    @cached_property
+    def _metrics(self) -> list[Metric]:
+        return find_metrics(self.metrics)
+
+    @property
+    def directions(self) -> Mapping[str, int]:
+        return {metric.name: metric.direction for metric in self._metrics}
+
+    def __getstate__(self) -> dict[str, object]:
+        # Formulas are looked up again on the other side: only names travel.
+        return {key: value for key, value in self.__dict__.items() if key != "_metrics"}
+
+    def size(self, architecture: Architecture) -> Size:
+        """Parameters and MACs of the target network, without building its weights."""
+        _, channels, height, width = self.images.shape
+        with torch.device("meta"):
+            network = self.space.build(
+                architecture, num_classes=self.num_classes, in_chans=channels, skeleton=self.target
+            )
+        return Size.of(network, (channels, height, width))
+
+    def __call__(self, architecture: Architecture, *, seed: int) -> Outcome:
+        start = time.perf_counter()
+        size = None
+        if self.limits or any("size" in metric.needs or "(" in metric.name for metric in self._metrics):
+            size = self.size(architecture)
+            why = broken(self.limits, {"params": size.parameters, "macs": size.macs})
+            if why is not None:
+                return Outcome(rejected=why, seconds=time.perf_counter() - start)
+        network = self.space.build(
+            architecture, num_classes=self.num_classes, in_chans=self.images.shape[1], skeleton=self.skeleton
+        )
+        readings = score(network, self.images, self.labels, self._metrics, seed=seed, size=size)
+        return Outcome(
+            {name: reading.value for name, reading in readings.items()},
+            {name: reading.reason for name, reading in readings.items() if reading.reason},
+            time.perf_counter() - start,
+        )

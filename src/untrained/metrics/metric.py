@@ -1,0 +1,176 @@
+"""What a metric is, and how several of them are read off one network together."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from untrained.architecture import Architecture
+from untrained.errors import InputError, UnknownNameError
+from untrained.probe.probe import Observation, Probe, Size, check_images
+from untrained.probe.setting import Setting
+from untrained.registry import METRICS, summary
+from untrained.spaces.space import Skeleton, create_model
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Formula = Callable[..., float]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The value of a metric, or the reason why there is none.
+
+    value: the mean over the initialisations; seconds: what it cost, a shared pass being paid by the metric that asked
+    first; reason: why the value is None; repeats: the value of each initialisation.
+    """
+
+    value: float | None
+    seconds: float = 0.0
+    reason: str | None = None
+    repeats: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A formula over one observation, with what it needs to be computed and understood.
+
+    better: whether higher or lower values promise higher accuracy; setting: batch, initialiser, repeats; needs: what it
+    asks an observation for; paper: a key of the bibliography.
+    """
+
+    name: str
+    formula: Formula
+    better: Literal["higher", "lower"]
+    setting: Setting
+    needs: frozenset[str]
+    paper: str
+
+    @property
+    def summary(self) -> str:
+        return summary(getattr(self.formula, "func", self.formula))
+
+    @property
+    def direction(self) -> int:
+        return 1 if self.better == "higher" else -1
+
+    def __call__(self, observation: Observation) -> float:
+        return self.formula(observation)
+
+
+def metric(
+    name: str,
+    *,
+    better: Literal["higher", "lower"] = "higher",
+    setting: Setting | None = None,
+    needs: Iterable[str] = (),
+    paper: str = "",
+) -> Callable[[Formula], Formula]:
+    """Register a function of an :class:`Observation` as the metric `name`."""
+
+    def decorate(formula: Formula) -> Formula:
+        METRICS.add(name, Metric(name, formula, better, setting or Setting(), frozenset(needs), paper))
+        return formula
+
+    return decorate
+
+
+def find_metrics(names: Iterable[str | Metric]) -> list[Metric]:
+    """The metrics called `names`; refuses an empty list and repeated names."""
+    found = [_with_options(name) if isinstance(name, str) else name for name in names]
+    if not found:
+        raise InputError("no metric was named; see `untrained metrics` for the list")
+    if len({m.name for m in found}) < len(found):
+        raise InputError(f"a metric is named twice: {', '.join(m.name for m in found)}")
+    return found
+
+
+def _with_options(text: str) -> Metric:
+    """The metric of ``name`` or of ``name(option=number, ...)``."""
+    name, bracket, inside = text.replace(" ", "").partition("(")
+    plain: Metric = METRICS[name]
+    if not bracket:
+        return plain
+    known = [p.name for p in inspect.signature(plain.formula).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    options: dict[str, float] = {}
+    for item in inside.removesuffix(")").split(","):
+        option, _, number = item.partition("=")
+        if option not in known:
+            raise UnknownNameError(f"option of {name}", option, known or ["none: it has no options"])
+        try:
+            options[option] = float(number)
+        except ValueError:
+            raise InputError(f"the option {option!r} of {name!r} takes a number, not {number!r}") from None
+    return replace(plain, name=text.replace(" ", ""), formula=functools.partial(plain.formula, **options))
+
+
+def score(
+    network: nn.Module | Architecture | str,
+    images: Tensor,
+    labels: Tensor | None = None,
+    metrics: Iterable[str | Metric] = ("swap", "nwot"),
+    *,
+    seed: int = 0,
+    weights: str | None = None,
+    settings: Mapping[str, Setting] | None = None,
+    num_classes: int | None = None,
+    skeleton: Skeleton | str | None = None,
+    size: Size | None = None,
+) -> dict[str, Reading]:
+    """Training-free scores of a network.
+
+    network: any `nn.Module` (left exactly as it was), an architecture, or its text. images: (n, c, h, w), normalised;
+    every metric uses the first ones, as many as its setting says. labels: (n,) class numbers, for metrics that need
+    them. weights: an initialiser for all metrics instead of their own, or `"keep"` for the network's own weights.
+    settings: other settings by metric name. num_classes and skeleton build an architecture. size: parameters and MACs to
+    report instead of the network's own, when a small stand-in is scored for a larger network.
+
+    Returns a `Reading` by metric name. Raises `InputError` for anything that cannot be scored at all.
+    """
+    chosen = find_metrics(metrics)
+    check_images(images, labels)
+    if isinstance(network, str | Architecture):
+        classes = num_classes or (int(labels.max()) + 1 if labels is not None else 10)
+        network = create_model(network, num_classes=max(2, classes), in_chans=images.shape[1], skeleton=skeleton)
+    groups: dict[Setting, list[Metric]] = defaultdict(list)
+    for one in chosen:
+        setting = (settings or {}).get(one.name, one.setting)
+        if setting.labels and labels is None:
+            raise InputError(f"the metric {one.name!r} needs labels, and none were given")
+        groups[replace(setting, weights=weights) if weights else setting].append(one)
+    readings: dict[str, Reading] = {}
+    for setting, members in groups.items():
+        needs = frozenset[str]().union(*(m.needs for m in members))
+        probe = Probe(network, images, labels, setting=setting, seed=seed, needs=needs, size=size)
+        for one in members:
+            readings[one.name] = read(one, probe)
+    return {one.name: readings[one.name] for one in chosen}
+
+
+def read(metric: Metric, probe: Probe) -> Reading:
+    """`metric` of every initialisation of `probe`, averaged; a value that is not finite becomes a reason."""
+    start = time.perf_counter()
+    try:
+        values = tuple(float(metric(observation)) for observation in probe)
+    except Undefined as why:
+        return Reading(None, time.perf_counter() - start, str(why))
+    seconds = time.perf_counter() - start
+    value = math.fsum(values) / len(values) if all(map(math.isfinite, values)) else _worst(values)
+    if math.isfinite(value):
+        return Reading(value, seconds, None, values)
+    return Reading(None, seconds, f"{metric.name} is {value}, not a finite number", values)
+
+
+def _worst(values: tuple[float, ...]) -> float:
+    return next(value for value in values if not math.isfinite(value))
+
+
+class Undefined(Exception):  # noqa: N818 - a result, not a fault
+    """Raised by a formula for a network that has no value, with the reason."""

@@ -1,0 +1,187 @@
+"""Watching a forward pass from outside: a torch function mode that sees every functional call.
+
+Modules, functional calls, in-place operations and modules used twice are all the same to it, and nothing is left behind
+in the network. The calls that make scores random or stateful are replaced on the way: batch normalisation uses the
+statistics of the batch and keeps none, dropout does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from untrained.probe.patterns import Patterns, pack
+
+Handler = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+
+ACTIVATIONS = frozenset(
+    getattr(owner, name)
+    for owner in (F, torch, Tensor)
+    for name in (
+        "relu", "relu_", "relu6", "leaky_relu", "leaky_relu_", "prelu", "rrelu", "rrelu_", "elu", "elu_", "selu",
+        "selu_", "celu", "celu_", "gelu", "silu", "mish", "hardswish", "hardtanh", "hardtanh_", "softplus", "threshold",
+        "threshold_",
+    )
+    if hasattr(owner, name)
+)  # fmt: skip
+POOLS = frozenset({
+    F.avg_pool2d, F.max_pool2d, F.adaptive_avg_pool2d, F.adaptive_max_pool2d, torch.max_pool2d, torch.mean, Tensor.mean,
+    F.max_pool2d_with_indices, F.adaptive_max_pool2d_with_indices, F.lp_pool2d,
+})  # fmt: skip
+CONVOLUTIONS = frozenset({F.conv2d, torch.conv2d, F.conv1d, F.conv3d, F.conv_transpose2d})
+DROPOUTS = frozenset(
+    getattr(owner, name)
+    for owner in (F, torch)
+    for name in (
+        "dropout", "dropout_", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout",
+        "feature_dropout",
+    )
+    if hasattr(owner, name)
+)  # fmt: skip
+NORMS = frozenset({F.batch_norm, F.instance_norm, F.group_norm, F.layer_norm, torch.batch_norm, torch.layer_norm})
+
+
+class Observer(TorchFunctionMode):
+    """Runs calls as they are, but for the replaced ones, and collects what was asked for.
+
+    patterns: one `Patterns` per stacked initialisation, filled by every activation; pools: the input of every pooling
+    layer is appended (x.mean over the image included); bypass_norm: normalisation layers do nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        patterns: list[Patterns] | None = None,
+        pools: list[Tensor] | None = None,
+        conv_channels: list[int] | None = None,
+        bypass_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        self.patterns = patterns
+        self.pools = pools
+        self.conv_channels = conv_channels
+        self._handlers: dict[Any, Handler] = dict.fromkeys(DROPOUTS, _identity)
+        self._handlers[F.multi_head_attention_forward] = _attention
+        self._handlers[F.scaled_dot_product_attention] = _dot_product
+        if bypass_norm:
+            self._handlers.update(dict.fromkeys(NORMS, _copy))
+        else:
+            self._handlers[F.batch_norm] = _batch_norm
+            self._handlers[torch.batch_norm] = _torch_batch_norm
+            self._handlers[F.instance_norm] = _instance_norm
+        if patterns is not None:
+            self._handlers.update(dict.fromkeys(ACTIVATIONS, self._activation))
+        if pools is not None:
+            self._handlers.update(dict.fromkeys(POOLS, self._pool))
+        if conv_channels is not None:
+            self._handlers.update(dict.fromkeys(CONVOLUTIONS, self._convolution))
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        handler = self._handlers.get(func)
+        if handler is None:
+            return func(*args, **(kwargs or {}))
+        return handler(func, args, kwargs or {})
+
+    def _activation(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        assert self.patterns is not None
+        x = args[0] if args else kwargs["input"]
+        if len(self.patterns) == 1:
+            self.patterns[0].add(pack(x))
+        else:
+            _PackStacked.apply(x, self.patterns)  # type: ignore[no-untyped-call]
+        return func(*args, **kwargs)
+
+    def _pool(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        assert self.pools is not None
+        x = args[0] if args else kwargs["input"]
+        if func not in (torch.mean, Tensor.mean) or _over_image(x, args, kwargs):
+            self.pools.append(x)
+        return func(*args, **kwargs)
+
+    def _convolution(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        assert self.conv_channels is not None
+        x = args[0] if args else kwargs["input"]
+        self.conv_channels.append(x.shape[1])
+        return func(*args, **kwargs)
+
+
+class _PackStacked(torch.autograd.Function):
+    """Packs activations inside `vmap`, where only a batching rule gets to see the real tensor."""
+
+    @staticmethod
+    def forward(x: Tensor, patterns: list[Patterns]) -> Tensor:
+        # Reached when this layer does not depend on the stacked weights: every initialisation sees the same.
+        codes = pack(x)
+        for one in patterns:
+            one.add(codes)
+        return x.new_empty(0)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.mark_non_differentiable(output)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, x: Tensor, patterns: list[Patterns]) -> tuple[Tensor, None]:
+        for one, layer in zip(patterns, x.unbind(in_dims[0]), strict=True):
+            one.add(pack(layer))
+        return x.new_empty(0), None
+
+
+def _identity(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return args[0] if args else kwargs["input"]
+
+
+def _copy(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A norm that does nothing still returns a tensor of its own: an in-place activation may follow."""
+    return _identity(func, args, kwargs).clone()
+
+
+def _batch_norm(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps), with the batch's own
+    statistics; a single value per channel gives 0 instead of an error."""
+    names = ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
+    given = dict(zip(names, args, strict=False)) | kwargs
+    return torch.batch_norm(
+        given["input"], given.get("weight"), given.get("bias"), None, None, True, 0.0, given.get("eps", 1e-5), False
+    )
+
+
+def _torch_batch_norm(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    names = ("input", "weight", "bias", "running_mean", "running_var", "training", "momentum", "eps", "cudnn_enabled")
+    given = dict(zip(names, args, strict=False)) | kwargs
+    return torch.batch_norm(
+        given["input"], given.get("weight"), given.get("bias"), None, None, True, 0.0, given.get("eps", 1e-5), False
+    )
+
+
+def _instance_norm(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    names = ("input", "running_mean", "running_var", "weight", "bias", "use_input_stats", "momentum", "eps")
+    given = dict(zip(names, args, strict=False)) | kwargs
+    return torch.instance_norm(
+        given["input"], given.get("weight"), given.get("bias"), None, None, True, 0.0, given.get("eps", 1e-5), False
+    )
+
+
+def _attention(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return func(*args, **{**kwargs, "training": False})
+
+
+def _dot_product(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if len(args) > 4:
+        return func(*args[:4], 0.0, *args[5:], **kwargs)
+    return func(*args, **{**kwargs, "dropout_p": 0.0})
+
+
+def _over_image(x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a mean is a global average pooling: over the last two of four dimensions."""
+    dims = args[1] if len(args) > 1 else kwargs.get("dim")
+    if not isinstance(x, Tensor) or x.dim() != 4 or not isinstance(dims, tuple | list):
+        return False
+    return sorted(d % 4 for d in dims) == [2, 3]

@@ -1,0 +1,218 @@
+"""The journal: studies and their trials in one SQLite file, each trial committed as it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.pool import StaticPool
+
+from untrained.algorithms.trial import Trial
+from untrained.architecture import Architecture
+from untrained.errors import StoreError, UnknownNameError
+
+VERSION = 1
+"""Layout of the file; raised when an older version of this package could not read it."""
+
+_METADATA = sa.MetaData()
+_STUDIES = sa.Table(
+    "studies",
+    _METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("created", sa.Text, nullable=False),
+    sa.Column("setup", sa.JSON, nullable=False),
+)
+_TRIALS = sa.Table(
+    "trials",
+    _METADATA,
+    sa.Column("study_id", sa.ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("architecture", sa.Text, nullable=False),
+    sa.Column("parents", sa.JSON, nullable=False),
+    sa.Column("operator", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("objectives", sa.JSON, nullable=False),
+    sa.Column("reasons", sa.JSON, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("copied", sa.Integer),
+    sa.Column("finished", sa.Text, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecord:
+    """A study as stored: its name, when it was created, and the setup that makes it repeatable."""
+
+    id: int
+    name: str
+    created: str
+    setup: Mapping[str, Any]
+
+
+class Journal:
+    """A store of studies. `path` is an SQLite file, made when it does not exist; None keeps everything in memory.
+
+    Raises `StoreError` when the file is no such store, was written by a newer version, is locked by another process or
+    cannot be reached.
+    """
+
+    def __init__(self, path: str | Path | None = None, *, must_exist: bool = False) -> None:
+        self.path = None if path is None else Path(path)
+        if self.path is not None:
+            if must_exist and not self.path.is_file():
+                raise StoreError(f"there is no store {str(self.path)!r}; a search makes one, or give another --store")
+            if not self.path.parent.is_dir():
+                raise StoreError(f"the folder {str(self.path.parent)!r} does not exist; make it, or store elsewhere")
+        self._engine = _engine(self.path)
+        with self._talking() as connection:
+            self._prepare(connection)
+
+    def _prepare(self, connection: sa.Connection) -> None:
+        version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+        tables = set(sa.inspect(connection).get_table_names())
+        if version > VERSION:
+            raise StoreError(
+                f"the store {str(self.path)!r} has layout {version} and this version reads up to {VERSION}; upgrade untrained"
+            )
+        if tables and not {"studies", "trials"} <= tables:
+            raise StoreError(f"{str(self.path)!r} is a database of something else; give another --store")
+        if version < VERSION:
+            _METADATA.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+
+    @contextmanager
+    def _talking(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except sa.exc.IntegrityError:
+            raise StoreError(
+                "this trial is in the store already: another process is running the same study; stop one of the two"
+            ) from None
+        except sa.exc.DatabaseError as error:
+            raise StoreError(f"the store {str(self.path)!r} cannot be used: {_plain(error)}") from None
+
+    # -- studies ---------------------------------------------------------------------------------------------------
+
+    def create(self, name: str, setup: Mapping[str, Any]) -> StudyRecord:
+        """Add a study; its name must be new."""
+        created = _now()
+        with self._talking() as connection:
+            key = connection.execute(sa.insert(_STUDIES).values(name=name, created=created, setup=dict(setup)))
+            assert key.inserted_primary_key is not None
+            return StudyRecord(int(key.inserted_primary_key[0]), name, created, dict(setup))
+
+    def studies(self) -> list[StudyRecord]:
+        """All studies, oldest first."""
+        with self._talking() as connection:
+            rows = connection.execute(sa.select(_STUDIES).order_by(_STUDIES.c.id))
+            return [StudyRecord(row.id, row.name, row.created, row.setup) for row in rows]
+
+    def find(self, name: str) -> StudyRecord | None:
+        """The study called `name`, or None."""
+        return next((study for study in self.studies() if study.name == name), None)
+
+    def study(self, name: str) -> StudyRecord:
+        """The study called `name`; raises `UnknownNameError`."""
+        found = self.find(name)
+        if found is None:
+            raise UnknownNameError("study", name, [study.name for study in self.studies()] or ["none yet"])
+        return found
+
+    # -- trials ----------------------------------------------------------------------------------------------------
+
+    def record(self, study: StudyRecord, trial: Trial) -> None:
+        """Commit one finished trial."""
+        with self._talking() as connection:
+            connection.execute(
+                _INSERT_TRIAL,
+                {
+                    "study_id": study.id,
+                    "number": trial.number,
+                    "architecture": str(trial.architecture),
+                    "parents": list(trial.parents),
+                    "operator": trial.operator,
+                    "state": trial.state,
+                    "objectives": dict(trial.values),
+                    "reasons": dict(trial.reasons),
+                    "seconds": trial.seconds,
+                    "copied": trial.copied,
+                    "finished": _now(),
+                },
+            )
+
+    def trials(self, study: StudyRecord) -> list[Trial]:
+        """The trials of a study by number; a number that is missing was in flight when a search ended."""
+        query = sa.select(_TRIALS).where(_TRIALS.c.study_id == study.id).order_by(_TRIALS.c.number)
+        with self._talking() as connection:
+            return [
+                Trial(
+                    number=row.number,
+                    architecture=Architecture.parse(row.architecture),
+                    parents=tuple(row.parents),
+                    operator=row.operator,
+                    state=row.state,
+                    values=row.objectives,
+                    reasons=row.reasons,
+                    seconds=row.seconds,
+                    copied=row.copied,
+                )
+                for row in connection.execute(query)
+            ]
+
+    def count(self, study: StudyRecord) -> dict[str, int]:
+        """How many trials of a study are in each state."""
+        query = (
+            sa.select(_TRIALS.c.state, sa.func.count()).where(_TRIALS.c.study_id == study.id).group_by(_TRIALS.c.state)
+        )
+        with self._talking() as connection:
+            return {str(row[0]): int(row[1]) for row in connection.execute(query)}
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._engine.dispose()
+
+
+_INSERT_TRIAL = sa.insert(_TRIALS)
+
+
+def _engine(path: Path | None) -> sa.Engine:
+    options: dict[str, Any] = {"json_serializer": lambda value: json.dumps(value, separators=(",", ":"))}
+    if path is None:
+        return sa.create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}, **options)
+    # One connection stays open for the life of the journal; a second process waits 10 s for the lock before it gives up.
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=str(path)),
+        poolclass=StaticPool,
+        connect_args={"timeout": 10, "check_same_thread": False},
+        **options,
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _: Any) -> None:
+        # With a write-ahead log, NORMAL loses nothing when the process is killed, and is much faster than FULL.
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    return engine
+
+
+def _plain(error: sa.exc.DatabaseError) -> str:
+    text = str(error.orig)
+    if "locked" in text or "busy" in text:
+        return "another process holds it locked; wait for it or stop it"
+    if "not a database" in text or "malformed" in text:
+        return f"{text}; give another --store"
+    return text
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,190 @@
+"""From names to a running study, and back from a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from untrained.algorithms.searcher import make_searcher
+from untrained.algorithms.trial import Trial
+from untrained.errors import InputError, LimitError
+from untrained.registry import RANKINGS
+from untrained.seeds import derive, generator
+from untrained.spaces.space import Skeleton, Space
+from untrained.spaces.space import space as find_space
+from untrained.study.journal import Journal, StudyRecord
+from untrained.study.study import Study, same_setup
+
+if TYPE_CHECKING:
+    from untrained.evaluate.training_free import TrainingFree
+    from untrained.images.image_set import ImageSet
+
+TRIO = ("ni", "nwot", "logsynflow")
+AHEAD = 8
+FEASIBLE_DRAWS = 300
+
+
+def search(
+    space: str | Space = "nats-tss",
+    data: Any = "digits",
+    *,
+    metrics: Iterable[str] = TRIO,
+    ranking: str | None = None,
+    algorithm: str = "genetic",
+    options: Mapping[str, Any] | None = None,
+    evaluations: int = 300,
+    seed: int = 0,
+    store: str | Path | Journal | None = None,
+    name: str | None = None,
+    limits: Iterable[str] = (),
+    skeleton: Skeleton | str = "proxy",
+    target: Skeleton | str | None = None,
+    image_size: int | None = None,
+    workers: int = 1,
+    timeout: float | None = None,
+    on_trial: Callable[[Trial], None] | None = None,
+) -> Study:
+    """Search without training; returns the study, with the best architecture as `study.best_trial`.
+
+    data: `"digits"`, a path, arrays or an `ImageSet`; its images are drawn once from `seed`, the same for every candidate.
+    metrics, ranking: what is scored and how scores become one order (`single` for one metric, else `rank_sum`).
+    skeleton: what is scored, small by default; target: what would be trained, and what `limits` such as `"params<500k"`
+    are counted on (the benchmark's own by default). store, name: where the study is kept; the same name continues it.
+    workers: processes; the study is the same for any number. Raises `InputError` before any work starts.
+    """
+    study = open_search(
+        space, data, metrics=metrics, ranking=ranking, algorithm=algorithm, options=options, seed=seed, store=store,
+        name=name, limits=limits, skeleton=skeleton, target=target, image_size=image_size,
+    )  # fmt: skip
+    study.run(evaluations, workers=workers, timeout=timeout, on_trial=on_trial)
+    return study
+
+
+def open_search(
+    space: str | Space = "nats-tss",
+    data: Any = "digits",
+    *,
+    metrics: Iterable[str] = TRIO,
+    ranking: str | None = None,
+    algorithm: str = "genetic",
+    options: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    store: str | Path | Journal | None = None,
+    name: str | None = None,
+    limits: Iterable[str] = (),
+    skeleton: Skeleton | str = "proxy",
+    target: Skeleton | str | None = None,
+    image_size: int | None = None,
+) -> Study:
+    """The study that :func:`search` would run, made or continued but not run."""
+    from untrained.evaluate.limits import Limit
+    from untrained.evaluate.training_free import TrainingFree
+    from untrained.images.load import load_images
+    from untrained.metrics.metric import find_metrics
+
+    place = find_space(space) if isinstance(space, str) else space
+    chosen = find_metrics(metrics)
+    ranking = ranking or ("single" if len(chosen) == 1 else "rank_sum")
+    RANKINGS[ranking]
+    if ranking == "single" and len(chosen) > 1:
+        raise InputError(f"the ranking 'single' takes one metric, not {len(chosen)}; try 'rank_sum'")
+    bounds = tuple(Limit.parse(limit) for limit in limits)
+    small, full = place.skeleton(skeleton), place.skeleton(target)
+    make_searcher(algorithm, place, lambda trials: _nothing(), seed, dict(options or {}))
+    images = load_images(data, image_size=image_size)
+    if images.num_classes is None and any(metric.setting.labels for metric in chosen):
+        raise InputError(f"the data {images.name!r} have no labels, which {_labelled(chosen)} need")
+    setup = {
+        "space": place.name,
+        "algorithm": algorithm,
+        "options": dict(options or {}),
+        "metrics": [metric.name for metric in chosen],
+        "ranking": ranking,
+        "seed": seed,
+        "data": images.name,
+        "data_digest": images.digest,
+        "image_shape": [images.channels, *images.image_size],
+        "num_classes": images.num_classes,
+        "skeleton": str(small),
+        "target": str(full),
+        "limits": [str(bound) for bound in bounds],
+        "ahead": AHEAD,
+    }
+    wanted = max(metric.setting.total_images for metric in chosen)
+    batch, labels = images.batch(max(1, min(wanted, len(images.train))), derive(seed, "images"))
+    evaluator = TrainingFree(
+        place, tuple(m.name for m in chosen), batch, labels, images.num_classes or 10, small, full, bounds
+    )
+    if bounds:
+        _check_limits(evaluator, seed)
+    journal = store if isinstance(store, Journal) else Journal(store)
+    name = name or f"{place.name}-{images.name}-{algorithm}-{seed}"
+    record = journal.find(name)
+    if record is None:
+        record = journal.create(name, setup)
+    else:
+        same_setup(record, setup)
+    return Study(journal, record, place, evaluator.directions, evaluator)
+
+
+def load_study(store: str | Path | Journal, name: str | None = None) -> Study:
+    """A stored study, to look at or to continue by hand with `ask` and `tell`. The name may be left out of a store with
+    one study."""
+    journal = store if isinstance(store, Journal) else Journal(store, must_exist=True)
+    if name is None:
+        studies = journal.studies()
+        if len(studies) != 1:
+            found = ", ".join(repr(study.name) for study in studies) or "none"
+            raise InputError(f"the store holds {len(studies)} studies; name one of: {found}")
+        name = studies[0].name
+    return read_study(journal, journal.study(name))
+
+
+def read_study(journal: Journal, record: StudyRecord) -> Study:
+    """The study of a record."""
+    from untrained.metrics.metric import find_metrics
+
+    directions = {metric.name: metric.direction for metric in find_metrics(record.setup["metrics"])}
+    return Study(journal, record, find_space(record.setup["space"]), directions)
+
+
+def _check_limits(evaluator: TrainingFree, seed: int) -> None:
+    """Refuse limits that none of a few hundred random architectures keeps, and say how near they come."""
+    from untrained.evaluate.limits import broken
+
+    rng = generator(seed, "limits")
+    seen = []
+    for _ in range(FEASIBLE_DRAWS):
+        size = evaluator.size(evaluator.space.sample(rng))
+        sizes = {"params": size.parameters, "macs": size.macs}
+        if broken(evaluator.limits, sizes) is None:
+            return
+        seen.append(sizes)
+    ranges = "; ".join(
+        f"{limit.quantity} from {min(s[limit.quantity] for s in seen):,} to {max(s[limit.quantity] for s in seen):,}"
+        for limit in evaluator.limits
+    )
+    raise LimitError(
+        f"none of {FEASIBLE_DRAWS} random architectures of {evaluator.space.name!r} keeps "
+        f"{' and '.join(map(str, evaluator.limits))}; they have {ranges}. Loosen the limits or choose a smaller --target"
+    )
+
+
+def _labelled(metrics: Iterable[Any]) -> str:
+    return ", ".join(metric.name for metric in metrics if metric.setting.labels)
+
+
+def _nothing() -> Any:
+    raise InputError("no trial can be ranked before a study exists")
+
+
+def data_of(study: Study, data: Any = None) -> ImageSet:
+    """The image set of a study: from its stored name, or from `data` when it was given as arrays; checked to be the same."""
+    from untrained.images.load import load_images
+
+    shape = study.setup["image_shape"]
+    images = load_images(study.setup["data"] if data is None else data, image_size=shape[1])
+    if images.digest != study.setup["data_digest"]:
+        raise InputError(f"{images.name!r} are not the images the study {study.name!r} was made with")
+    return images

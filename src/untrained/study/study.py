@@ -1,0 +1,312 @@
+"""A study: one search, from the first question to the best answer, and everything it ever tried."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from untrained.algorithms.rankings import fitness
+from untrained.algorithms.searcher import Searcher, make_searcher
+from untrained.algorithms.trial import Proposal, State, Trial
+from untrained.architecture import Architecture
+from untrained.errors import InputError, LimitError, StoreError
+from untrained.evaluate.outcome import Evaluator, Outcome
+from untrained.seeds import derive
+from untrained.spaces.space import Space
+from untrained.study.executors import Failed, make_executor, one_thread
+from untrained.study.journal import Journal, StudyRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_REJECTED = 2000
+"""So many rejected candidates in a row end a search: its limits leave too little to find."""
+
+
+class Study:
+    """Asks a searcher, evaluates, records, tells it, and ranks what came out.
+
+    Trials are told in the order they were asked for, and trial k is asked when the trials up to k - `ahead` have been
+    told. So the study is a function of its setup and `ahead` alone: it is the same whatever the number of workers, and
+    whether or not it was interrupted.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        record: StudyRecord,
+        space: Space,
+        directions: Mapping[str, int],
+        evaluator: Evaluator | None = None,
+    ) -> None:
+        self.journal = journal
+        self.record = record
+        self.space = space
+        self.evaluator = evaluator
+        self.directions = dict(directions)
+        self._trials: dict[int, Trial] = {trial.number: trial for trial in journal.trials(record)}
+        self._known: dict[Architecture, Trial] = {}
+        self._asked: dict[int, Proposal] = {}
+        self._searcher: Searcher | None = None
+        self._rejected = self._rejected_in_a_row = 0
+        for trial in self._trials.values():
+            self._remember(trial)
+
+    # -- what it is ------------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    @property
+    def setup(self) -> Mapping[str, Any]:
+        """Everything that makes the study repeatable."""
+        return self.record.setup
+
+    @property
+    def seed(self) -> int:
+        return int(self.setup["seed"])
+
+    @property
+    def ahead(self) -> int:
+        """How many trials may be under way when the next one is asked for."""
+        return int(self.setup["ahead"])
+
+    # -- what it found ---------------------------------------------------------------------------------------------
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All finished trials by number."""
+        return [self._trials[number] for number in sorted(self._trials)]
+
+    @property
+    def complete(self) -> list[Trial]:
+        """The trials with values, by number."""
+        return [trial for trial in self.trials if trial.state == "complete"]
+
+    def fitness(self, trials: Sequence[Trial]) -> np.ndarray:
+        """Fitness (n,) of trials under the study's ranking, within just these trials; higher is better."""
+        return fitness(self.setup["ranking"], self._scores(trials), np.array(list(self.directions.values())))
+
+    def _scores(self, trials: Sequence[Trial]) -> np.ndarray:
+        rows = [[trial.values.get(name) for name in self.directions] for trial in trials]
+        table = np.array([[np.nan if v is None else v for v in row] for row in rows], float)
+        return table.reshape(len(trials), len(self.directions))
+
+    @property
+    def best_trials(self) -> list[Trial]:
+        """The complete trials, best first under the ranking over the whole history, each network once."""
+        first = [trial for trial in self.complete if trial.copied is None]
+        if not first:
+            return []
+        order = np.argsort(-self.fitness(first), kind="stable")
+        return [first[i] for i in order.tolist()]
+
+    @property
+    def best_trial(self) -> Trial:
+        """The best complete trial of the whole history."""
+        best = self.best_trials
+        if not best:
+            raise InputError(f"the study {self.name!r} has no complete trial yet")
+        return best[0]
+
+    def counts(self) -> dict[State, int]:
+        """Number of trials in each state."""
+        states = Counter(trial.state for trial in self._trials.values())
+        return {"complete": states["complete"], "rejected": states["rejected"], "failed": states["failed"]}
+
+    @property
+    def evaluations(self) -> int:
+        """Trials that count towards a budget: all but the rejected, which cost next to nothing."""
+        return len(self._trials) - self._rejected
+
+    def trials_dataframe(self) -> pd.DataFrame:
+        """One row per trial: number, state, architecture, operator, parents, each value, seconds, reason."""
+        import pandas as pd
+
+        return pd.DataFrame([self.row(trial) for trial in self.trials])
+
+    def row(self, trial: Trial) -> dict[str, Any]:
+        """A trial as one flat row of plain values."""
+        return {
+            "number": trial.number,
+            "state": trial.state,
+            "architecture": str(trial.architecture),
+            "operator": trial.operator,
+            "parents": " ".join(map(str, trial.parents)),
+            **{name: trial.values.get(name) for name in self.directions},
+            "seconds": trial.seconds,
+            "copied": trial.copied,
+            "reason": "; ".join(f"{key}: {why}" for key, why in trial.reasons.items()) or None,
+        }
+
+    # -- the loop --------------------------------------------------------------------------------------------------
+
+    def ask(self) -> Trial:
+        """The next trial to evaluate by hand, in state `asked`; answer with :meth:`tell`."""
+        if self._searcher is None:
+            self._rewind()
+        while True:
+            step = self._next()
+            if step is None:
+                raise InputError("nothing can be proposed before a trial that is under way has been told")
+            number, proposal = step
+            if number not in self._trials:
+                return _trial(number, proposal, "asked")
+
+    def tell(self, trial: Trial | int, values: Mapping[str, float | None]) -> Trial:
+        """Record the values of a trial that :meth:`ask` gave."""
+        number = trial if isinstance(trial, int) else trial.number
+        if number not in self._asked or number in self._trials:
+            raise InputError(f"trial {number} was not asked for, or has been told already")
+        if set(values) != set(self.directions):
+            raise InputError(f"values are expected for {', '.join(self.directions)}, not {', '.join(values)}")
+        return self._finish(number, self._asked[number], Outcome(values))
+
+    def run(
+        self,
+        evaluations: int,
+        *,
+        workers: int = 1,
+        timeout: float | None = None,
+        on_trial: Callable[[Trial], None] | None = None,
+    ) -> None:
+        """Search until the study has `evaluations` trials that are not rejected, counting those it has.
+
+        workers: processes (1 evaluates in this one); timeout: seconds a candidate may take; on_trial: called with each
+        trial once it is recorded. A `KeyboardInterrupt` leaves everything that has ended recorded.
+        """
+        if evaluations < 1:
+            raise InputError(f"evaluations is at least 1, not {evaluations}")
+        if self.evaluator is None:
+            raise InputError(f"the study {self.name!r} was loaded to be read; continue it with untrained.search(...)")
+        if self.evaluations >= evaluations:
+            return
+        report = on_trial or (lambda trial: None)
+        self._rewind()
+        running: dict[int, Architecture] = {}
+        twins: dict[int, Architecture] = {}
+        with one_thread(), make_executor(self.evaluator, workers, timeout) as executor:
+            while True:
+                while self.evaluations + len(running) + len(twins) < evaluations:
+                    step = self._next()
+                    if step is None:
+                        break
+                    number, proposal = step
+                    if number in self._trials:
+                        continue
+                    network = self.space.canonical(proposal.architecture)
+                    if network in self._known:
+                        report(self._copy(number, proposal, self._known[network]))
+                        self._check_progress()
+                    elif network in running.values():
+                        twins[number] = network
+                    else:
+                        running[number] = network
+                        executor.submit(number, network, derive(self.seed, "candidate", str(network)))
+                if not running:
+                    return
+                for number, answer in executor.collect().items():
+                    network = running.pop(number)
+                    report(self._finish(number, self._asked[number], answer))
+                    for twin in [n for n, same in twins.items() if same == network]:
+                        del twins[twin]
+                        report(self._copy(twin, self._asked[twin], self._trials[number]))
+                self._check_progress()
+
+    def _rewind(self) -> None:
+        """A searcher that knows nothing yet; the loop replays what is recorded."""
+        options = dict(self.setup["options"])
+        self._searcher = make_searcher(self.setup["algorithm"], self.space, self.fitness, self.seed, options)
+        self._asked.clear()
+
+    def _next(self) -> tuple[int, Proposal] | None:
+        """The next number and what is to be tried; None when the oldest trial under way must end first.
+
+        What has been told at this point depends on the number alone, never on what happened to end sooner.
+        """
+        assert self._searcher is not None
+        while len(self._asked) >= self.ahead:
+            if not self._tell_oldest(self._searcher):
+                return None
+        while (proposal := self._searcher.ask(list(self._asked.values()))) is None:
+            if not self._tell_oldest(self._searcher):
+                return None
+        number = self._searcher.told + len(self._asked)
+        recorded = self._trials.get(number)
+        if recorded is not None:
+            proposal = Proposal(recorded.architecture, recorded.parents, recorded.operator)
+        self._asked[number] = proposal
+        return number, proposal
+
+    def _tell_oldest(self, searcher: Searcher) -> bool:
+        oldest = next(iter(self._asked), None)
+        if oldest is None or oldest not in self._trials:
+            return False
+        del self._asked[oldest]
+        searcher.tell(self._trials[oldest])
+        return True
+
+    def _finish(self, number: int, proposal: Proposal, answer: Outcome | Failed) -> Trial:
+        if isinstance(answer, Failed):
+            trial = _trial(number, proposal, "failed", reasons={"error": str(answer)})
+        elif answer.rejected is not None:
+            trial = _trial(number, proposal, "rejected", reasons={"limits": answer.rejected}, seconds=answer.seconds)
+        else:
+            trial = _trial(number, proposal, "complete", answer.values, answer.reasons, answer.seconds)
+        self._store(trial)
+        return trial
+
+    def _copy(self, number: int, proposal: Proposal, known: Trial) -> Trial:
+        origin = known.number if known.copied is None else known.copied
+        trial = _trial(number, proposal, known.state, known.values, known.reasons, copied=origin)
+        self._store(trial)
+        return trial
+
+    def _store(self, trial: Trial) -> None:
+        self.journal.record(self.record, trial)
+        self._trials[trial.number] = trial
+        self._remember(trial)
+
+    def _remember(self, trial: Trial) -> None:
+        self._known.setdefault(self.space.canonical(trial.architecture), trial)
+        rejected = trial.state == "rejected"
+        self._rejected += rejected
+        self._rejected_in_a_row = self._rejected_in_a_row + 1 if rejected else 0
+
+    def _check_progress(self) -> None:
+        if self._rejected_in_a_row >= MOST_REJECTED:
+            raise LimitError(
+                f"{MOST_REJECTED} candidates in a row broke the limits {', '.join(self.setup['limits'])}; loosen them"
+            )
+
+
+def _trial(
+    number: int,
+    proposal: Proposal,
+    state: State,
+    values: Mapping[str, float | None] | None = None,
+    reasons: Mapping[str, str] | None = None,
+    seconds: float = 0.0,
+    copied: int | None = None,
+) -> Trial:
+    return Trial(
+        number, proposal.architecture, proposal.parents, proposal.operator, state, values or {}, reasons or {}, seconds,
+        copied,
+    )  # fmt: skip
+
+
+def differences(stored: Mapping[str, Any], given: Mapping[str, Any], ignore: Iterable[str] = ()) -> str:
+    """What `given` changes in a stored setup, in words; empty when nothing."""
+    changed = [key for key in given if key not in set(ignore) and stored.get(key) != given[key]]
+    return "; ".join(f"{key}: {stored.get(key)!r} there, {given[key]!r} here" for key in changed)
+
+
+def same_setup(record: StudyRecord, setup: Mapping[str, Any]) -> None:
+    """Refuse to continue a study under another setup than its own."""
+    difference = differences(record.setup, setup, ignore=("ahead", "evaluations"))
+    if difference:
+        raise StoreError(f"the study {record.name!r} exists with another setup ({difference}); use another --name")
