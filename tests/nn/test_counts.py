@@ -123,6 +123,12 @@ def test_networks_that_need_values_are_refused() -> None:
         count_macs(Apply(lambda m, x: x[: int(x.sum())]), SHAPE)
 
 
+def test_only_what_evaluation_runs_is_counted() -> None:
+    network = Apply(lambda m, x: m.conv(m.conv(x)) if m.training else m.conv(x), conv=nn.Conv2d(8, 8, 1))
+    assert count_macs(network, SHAPE) == 24 * 64
+    assert count_macs(nn.Sequential(nn.Flatten(), nn.BatchNorm1d(4)), (1, 2, 2)) == 0
+
+
 def test_parameters_are_counted_once_and_only_where_they_are_trained() -> None:
     frozen, shared = nn.Linear(7, 7), nn.Linear(3, 4)
     frozen.requires_grad_(False)

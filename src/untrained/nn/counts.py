@@ -57,7 +57,7 @@ def count_macs(network: nn.Module, image_shape: tuple[int, int, int]) -> int:
         try:
             with _evaluation(network), counter:
                 torch.func.functional_call(network, tensors, (image,), tie_weights=False)
-        except (RuntimeError, NotImplementedError) as error:
+        except (RuntimeError, ValueError) as error:
             raise InputError(f"cannot count the MACs of the network on a {image_shape} image: {error}") from error
     return counter.macs
 
