@@ -32,7 +32,7 @@ class ChainNetwork(nn.Module):
     elsewhere, epsilon 1e-3 of B and I and 1.001e-5 in blocks. Different: pixels are expected normalised, not in 0..255;
     logits are returned, not probabilities; E averages the maps to a grid of 4x4 before it flattens, so that the weights
     do not depend on the image size (published: all pixels, which is the same for 4x4 maps); He-normal counts the inputs
-    of a depthwise filter as k * k (published: times the channels); running statistics use torch's momentum.
+    of a depthwise filter as k * k (Keras: times the channels); running statistics use torch's momentum.
     """
 
     def __init__(self, tokens: Sequence[Token], num_classes: int, in_chans: int, channels: int) -> None:
@@ -43,11 +43,13 @@ class ChainNetwork(nn.Module):
         width = in_chans
         for token in tokens:
             part = self.features
+            layer: nn.Module
             match token.kind:
                 case "conv":
-                    layer, width = _conv(token, width, channels)
+                    filters = int(token.get("filters")) * channels // UNIT
+                    layer, width = _conv(token, width, filters), filters
                 case "depthwise_conv":
-                    layer = SameConv2d(width, width, token.get("kernel"), token.get("stride"), groups=width)
+                    layer = _conv(token, width, width, groups=width)
                 case "batch_norm":
                     layer = nn.BatchNorm2d(width, eps=1e-3)
                 case "instance_norm":
@@ -67,31 +69,28 @@ class ChainNetwork(nn.Module):
                     part, layer = self.dense, nn.Dropout(token.get("rate"))
                 case "dense":
                     units = int(token.get("units")) * channels // UNIT
-                    part, layer, width = self.dense, nn.Sequential(nn.Linear(width, units), nn.ReLU()), units
+                    part, layer, width = self.dense, nn.Sequential(_linear(width, units), nn.ReLU()), units
                 case kind:
                     raise AssertionError(f"no layer for genes of kind {kind!r}")
             part.append(layer)
-        self.head = nn.Linear(width, num_classes)
-        self._initialise()
+        self.head = _linear(width, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.dense(self.pool(self.features(x))))
         return logits
 
-    def _initialise(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-        for layer in self.features:
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight)
+
+def _conv(token: Token, in_chans: int, out_chans: int, groups: int = 1) -> SameConv2d:
+    conv = SameConv2d(in_chans, out_chans, token.get("kernel"), token.get("stride"), groups)
+    nn.init.kaiming_normal_(conv.weight)
+    return conv
 
 
-def _conv(token: Token, width: int, channels: int) -> tuple[nn.Module, int]:
-    filters = int(token.get("filters")) * channels // UNIT
-    return SameConv2d(width, filters, token.get("kernel"), token.get("stride")), filters
+def _linear(in_features: int, out_features: int) -> nn.Linear:
+    linear = nn.Linear(in_features, out_features)
+    nn.init.xavier_uniform_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return linear
 
 
 def _block(token: Token, width: int, channels: int) -> tuple[nn.Module, int]:
