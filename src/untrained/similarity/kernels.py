@@ -51,17 +51,18 @@ def linear(tokens: Integers, starts: Integers, profits: Floats, known: int, both
             for position in range(starts[i], starts[i + 1]):
                 profit = profits[tokens[position]]
                 diagonal = 0.0
-                best = 0.0
+                left = 0.0
                 for column in range(b.size):
                     above = row[column + 1]
-                    paired = diagonal + profit[b[column]]
-                    # Written as two comparisons because `max` of floats would also test for NaN.
+                    best = diagonal + profit[b[column]]
+                    # Two comparisons, since `max` of floats would also test for NaN; that with the neighbour on the
+                    # left last, since each cell has to wait for it.
                     if above > best:
                         best = above
-                    if paired > best:
-                        best = paired
+                    if left > best:
+                        best = left
                     diagonal = above
-                    row[column + 1] = best
+                    row[column + 1] = left = best
             totals[i, j] = row[b.size]
             if not both:
                 totals[j, i] = row[b.size]
