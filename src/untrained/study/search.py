@@ -104,6 +104,7 @@ def open_search(
         "seed": seed,
         "data": images.name,
         "data_digest": images.digest,
+        "source": _source(data),
         "image_shape": [images.channels, *images.image_size],
         "num_classes": images.num_classes,
         "skeleton": str(small),
@@ -171,6 +172,13 @@ def _check_limits(evaluator: TrainingFree, seed: int) -> None:
     )
 
 
+def _source(data: Any) -> str | None:
+    """Where `data` can be loaded from again: `digits`, a full path, or nowhere."""
+    if not isinstance(data, str | Path):
+        return None
+    return "digits" if data == "digits" else str(Path(data).expanduser().resolve())
+
+
 def _labelled(metrics: Iterable[Any]) -> str:
     return ", ".join(metric.name for metric in metrics if metric.setting.labels)
 
@@ -180,11 +188,13 @@ def _nothing() -> Any:
 
 
 def data_of(study: Study, data: Any = None) -> ImageSet:
-    """The image set of a study: from its stored name, or from `data` when it was given as arrays; checked to be the same."""
+    """The image set of a study: from where it was loaded, or from `data` when it was given as arrays; checked to be the
+    same."""
     from untrained.images.load import load_images
 
-    shape = study.setup["image_shape"]
-    images = load_images(study.setup["data"] if data is None else data, image_size=shape[1])
+    _, height, width = study.setup["image_shape"]
+    data = study.setup.get("source") or study.setup["data"] if data is None else data
+    images = load_images(data, image_size=height if height == width else None)
     if images.digest != study.setup["data_digest"]:
         raise InputError(f"{images.name!r} are not the images the study {study.name!r} was made with")
     return images

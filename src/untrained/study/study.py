@@ -307,6 +307,6 @@ def differences(stored: Mapping[str, Any], given: Mapping[str, Any], ignore: Ite
 
 def same_setup(record: StudyRecord, setup: Mapping[str, Any]) -> None:
     """Refuse to continue a study under another setup than its own."""
-    difference = differences(record.setup, setup, ignore=("ahead", "evaluations"))
+    difference = differences(record.setup, setup, ignore=("ahead", "evaluations", "source"))
     if difference:
         raise StoreError(f"the study {record.name!r} exists with another setup ({difference}); use another --name")

@@ -1,0 +1,61 @@
+"""`untrained`: one verb a file; here they meet, and errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from untrained.cli.search import search
+
+DONE, OUR_FAULT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+_ClickError = typer.BadParameter.__mro__[2]
+"""The base of all usage errors; typer brings its own copy of click or not, depending on its version."""
+
+app = typer.Typer(
+    name="untrained",
+    help="Neural architecture search without training: sample, score, evolve, explain, train.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+for _verb in (search,):
+    app.command()(_verb)
+
+
+@app.callback()
+def _app(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        from untrained import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit code: 0 done, 2 bad input, 130 after Ctrl-C. A fault of ours is raised."""
+    from untrained.errors import InputError
+
+    try:
+        code = app(None if arguments is None else list(arguments), prog_name="untrained", standalone_mode=False)
+    except InputError as error:
+        return _fail(str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except _ClickError as error:
+        context = getattr(error, "ctx", None)
+        message: str = error.format_message()  # type: ignore[attr-defined]
+        if not message:
+            return BAD_INPUT
+        return _fail(f"{message} See: {context.command_path if context else 'untrained'} --help")
+    return code if isinstance(code, int) else DONE
+
+
+def _fail(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return BAD_INPUT

@@ -1,0 +1,99 @@
+"""How a search is going, on stderr: live in a terminal, a line every few seconds elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Self
+
+from untrained.cli.terminal import notes, number, shortened
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.text import Text
+
+    from untrained.algorithms.trial import Trial
+    from untrained.study.study import Study
+
+LIVE, PLAIN = 0.25, 5.0
+"""Seconds between two updates."""
+
+
+class SearchProgress:
+    """Called with every trial; shows the count, the rate, the time left, what was lost, and the best so far."""
+
+    def __init__(self, study: Study, evaluations: int) -> None:
+        self._study = study
+        self._goal = evaluations
+        self._shown = time.monotonic()
+        self._first: tuple[float, int] | None = None
+        self._live: Live | None = None
+        self._pause = LIVE if sys.stderr.isatty() else PLAIN
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            from rich.live import Live
+
+            self._live = Live(self._picture(), console=notes(), auto_refresh=False, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __call__(self, trial: Trial) -> None:
+        if self._first is None:
+            self._first = (time.monotonic(), self._study.evaluations)
+        if time.monotonic() - self._shown < self._pause:
+            return
+        begun = time.monotonic()
+        if self._live is None:
+            print(self.line(), file=sys.stderr, flush=True)
+        else:
+            self._live.update(self._picture(), refresh=True)
+        self._shown = time.monotonic()
+        # Ranking a long history takes a while: never spend more than a twentieth of the time on it.
+        self._pause = max(self._pause, 20 * (self._shown - begun))
+
+    def line(self) -> str:
+        """Everything in one line."""
+        done = self._study.evaluations
+        parts = [f"{done:,} of {self._goal:,} trials"]
+        rate = self._rate(done)
+        if rate > 0:
+            parts.append(f"{rate:.1f}/s")
+            parts += [f"{duration((self._goal - done) / rate)} left"] * (done < self._goal)
+        counts = self._study.counts()
+        parts += [f"{counts[state]:,} {state}" for state in ("rejected", "failed") if counts[state]]
+        return ", ".join(parts) + self._best()
+
+    def _rate(self, done: int) -> float:
+        """Trials a second since the first one ended: starting the workers is no part of it."""
+        if self._first is None:
+            return 0.0
+        since, there = self._first
+        return (done - there) / max(time.monotonic() - since, 1e-9)
+
+    def _best(self) -> str:
+        best = next(iter(self._study.best_trials), None)
+        if best is None:
+            return ""
+        scores = " ".join(f"{name} {number(best.values.get(name))}" for name in self._study.directions)
+        return f"; best #{best.number} {scores} {shortened(str(best.architecture), 60)}"
+
+    def _picture(self) -> Text:
+        from rich.text import Text
+
+        counts, _, best = self.line().partition("; ")
+        filled = round(30 * min(1.0, self._study.evaluations / self._goal))
+        return Text.assemble(("━" * filled, "green"), ("━" * (30 - filled), "dim"), " ", counts, "\n", best)
+
+
+def duration(seconds: float) -> str:
+    """A time for people."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,258 @@
+"""`untrained search`: the main job, from a space and images to the best architecture found."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from untrained.cli.options import STORE, Json, Store, file_name, read_settings, split_names
+
+if TYPE_CHECKING:
+    from untrained.report.training_run import TrainingRun
+    from untrained.study.study import Study
+
+RUNS = Path("runs")
+TOP = 5
+
+
+def search(
+    space: Annotated[str, typer.Option(help="Where to search; `untrained spaces` lists them.")] = "nats-tss",
+    data: Annotated[
+        str, typer.Option(help="'digits', a folder of class folders, a CIFAR folder, or an .npz file.")
+    ] = "digits",
+    metric: Annotated[
+        list[str] | None, typer.Option(help="A metric; repeat for several. Default: ni, nwot, logsynflow.")
+    ] = None,
+    metrics: Annotated[str, typer.Option(help="Several metrics, separated by commas.")] = "",
+    ranking: Annotated[
+        str | None, typer.Option(help="How scores become one order. Default: single for one metric, else rank_sum.")
+    ] = None,
+    algorithm: Annotated[str, typer.Option(help="How to search; `untrained algorithms` lists them.")] = "genetic",
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the algorithm; may be repeated.")
+    ] = None,
+    evaluations: Annotated[int, typer.Option(min=1, help="Trials in all, those already there included.")] = 300,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same study.")] = 0,
+    store: Store = STORE,
+    name: Annotated[
+        str | None, typer.Option(help="The study; a name that exists is continued. Default: made from the setup.")
+    ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LIMIT", help="As in 'params<500k' or 'macs<=40M', of the target; may be repeated."),
+    ] = None,
+    skeleton: Annotated[str, typer.Option(help="The small network that is scored.")] = "proxy",
+    target: Annotated[
+        str | None, typer.Option(help="The network that would be trained. Default: the benchmark's own.")
+    ] = None,
+    image_size: Annotated[int | None, typer.Option(help="Resize images to a square of so many pixels.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; the result is the same for any number. Default: one a core.")
+    ] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds that one candidate may take.")] = None,
+    train: Annotated[
+        bool, typer.Option("--train/--no-train", help="Train the winner and the median random candidate.")
+    ] = False,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of training. Default: the recipe's.")] = None,
+    recipe: Annotated[str, typer.Option(help="How to train.")] = "quick",
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where the report goes. Default: runs/NAME.html.")
+    ] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Search without training: score candidates untrained, keep the best, say how to go on.
+
+    Everything is stored as it happens: after Ctrl-C, or to search on, run the same command again.
+    """
+    study: Study | None = None
+    more = _train_options(train, epochs, recipe, report)
+    try:
+        if timeout is not None and timeout <= 0:
+            raise typer.BadParameter("a timeout is longer than 0 seconds", param_hint="--timeout")
+        from untrained.cli.terminal import notes
+        from untrained.study.search import TRIO, open_search
+
+        told = notes()
+        if train:
+            _check_recipe(recipe)
+        store.parent.mkdir(parents=True, exist_ok=True)
+        study = open_search(
+            space, data, metrics=split_names([*(metric or []), metrics]) or TRIO, ranking=ranking,
+            algorithm=algorithm, options=read_settings(option or []), seed=seed, store=store, name=name,
+            limits=limit or [], skeleton=skeleton, target=target, image_size=image_size,
+        )  # fmt: skip
+        page = None if no_report else _page(report, study)
+        workers = workers or cores()
+        _run(study, evaluations, workers, timeout)
+        runs = _train(study, page, recipe, epochs, workers) if train else []
+        if page is not None:
+            told.print("writing the report")
+            _report(study, page, runs, evaluations, more)
+        if as_json:
+            _print_json(study, page, runs, evaluations, more)
+        else:
+            _print(study, page, runs, evaluations, more)
+    except KeyboardInterrupt:
+        print(_interrupted(study, evaluations, more), file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+def cores() -> int:
+    """The processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+# -- the steps ---------------------------------------------------------------------------------------------------------
+
+
+def _check_recipe(recipe: str) -> None:
+    from untrained.training.recipe import recipe as find_recipe
+
+    find_recipe(recipe)
+
+
+def _page(report: Path | None, study: Study) -> Path:
+    from untrained.errors import InputError
+
+    page = report or RUNS / f"{file_name(study.name)}.html"
+    if page.is_dir():
+        raise InputError(f"{page} is a folder; give --report a file, as in {page / 'report.html'}")
+    page.parent.mkdir(parents=True, exist_ok=True)
+    return page
+
+
+def _run(study: Study, evaluations: int, workers: int, timeout: float | None) -> None:
+    from untrained.cli.progress import SearchProgress
+    from untrained.cli.terminal import notes
+
+    there = study.evaluations
+    told = notes()
+    if there >= evaluations:
+        told.print(f"study {study.name!r}: {there:,} trials were there already; nothing to search")
+        return
+    metrics = ", ".join(study.directions)
+    told.print(
+        (f"study {study.name!r}: {there:,} trials were there already\n" if there else f"new study {study.name!r}\n")
+        + f"scoring {study.space.name} on {study.setup['data']} by {metrics} with {workers} worker{'s' * (workers > 1)}"
+    )
+    with SearchProgress(study, evaluations) as progress:
+        study.run(evaluations, workers=min(workers, evaluations - there), timeout=timeout, on_trial=progress)
+    told.print(progress.line())
+
+
+def _train(study: Study, page: Path | None, recipe: str, epochs: int | None, workers: int) -> list[TrainingRun]:
+    from untrained.cli.duel import Training, contenders, train_all
+    from untrained.cli.terminal import notes
+    from untrained.report.training_run import write_runs
+
+    told = notes()
+    weights = (page or RUNS / f"{file_name(study.name)}.html").with_suffix(".safetensors")
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    _, height, width = study.setup["image_shape"]
+    how = Training(
+        study.setup["source"], height if height == width else None, study.setup["target"], recipe, epochs, study.seed
+    )
+    entries = contenders(study)
+    told.print(f"training the {' and the '.join(entry.label for entry in entries)}")
+    runs = train_all(
+        entries,
+        how,
+        weights=weights,
+        workers=min(workers, len(entries)),
+        on_epoch=lambda entry, epoch: told.print(
+            f"{entry.label:>24}  epoch {epoch.number}: loss {epoch.loss:.3f}, test accuracy "
+            f"{_percent(epoch.test_accuracy)}, {epoch.seconds:.1f} s"
+        ),
+    )
+    write_runs(runs, weights.with_suffix(".json"))
+    return runs
+
+
+def _report(study: Study, page: Path, runs: list[TrainingRun], evaluations: int, more: list[str]) -> None:
+    page.write_text("<!doctype html><title>report</title>", encoding="utf-8")
+
+
+# -- what is said ------------------------------------------------------------------------------------------------------
+
+
+def _train_options(train: bool, epochs: int | None, recipe: str, report: Path | None) -> list[str]:
+    words = ["--train", "--recipe", recipe] if train else []
+    if train and epochs is not None:
+        words += ["--epochs", str(epochs)]
+    return words + (["--report", str(report)] if report is not None else [])
+
+
+def _interrupted(study: Study | None, evaluations: int, more: list[str]) -> str:
+    from untrained.report.command import resume_command
+
+    if study is None:
+        return "\ninterrupted before anything was scored"
+    return (
+        f"\ninterrupted; {study.evaluations:,} trials are kept. Resume with:\n  "
+        f"{resume_command(study, evaluations, more)}"
+    )
+
+
+def _percent(accuracy: float | None) -> str:
+    return "–" if accuracy is None else f"{accuracy:.2%}"
+
+
+def _print_json(study: Study, page: Path | None, runs: list[TrainingRun], evaluations: int, more: list[str]) -> None:
+    from dataclasses import asdict
+
+    from untrained.cli.records import study_record, trial_record
+    from untrained.cli.terminal import print_json
+    from untrained.report.command import resume_command
+
+    document: dict[str, Any] = {
+        **study_record(study),
+        "best": trial_record(study, study.best_trial),
+        "top": [trial_record(study, trial) for trial in study.best_trials[:TOP]],
+        "training": [asdict(run) for run in runs],
+        "report": None if page is None else str(page),
+        "resume": resume_command(study, max(evaluations, 2 * study.evaluations), more),
+    }
+    print_json(document)
+
+
+def _print(study: Study, page: Path | None, runs: list[TrainingRun], evaluations: int, more: list[str]) -> None:
+    from untrained.cli.terminal import count, number, results, table
+    from untrained.report.command import resume_command
+    from untrained.report.sizes import target_size
+
+    out = results()
+    best = study.best_trial
+    size = target_size(study, best.architecture)
+    out.print(f"best of {study.evaluations:,} trials: #{best.number}\n")
+    out.print(study.space.draw(best.architecture).text(out.width))
+    out.print(f"\n{best.architecture}\n")
+    rows = table("", ">best")
+    for name in study.directions:
+        rows.add_row(name, number(best.values.get(name)))
+    rows.add_row("parameters", count(size.parameters))
+    rows.add_row("MACs", count(size.macs))
+    out.print(rows)
+    top = table(">#", *(f">{name}" for name in study.directions), ">params", "~architecture")
+    for trial in study.best_trials[:TOP]:
+        scores = [number(trial.values.get(name)) for name in study.directions]
+        params = count(target_size(study, trial.architecture).parameters)
+        top.add_row(str(trial.number), *scores, params, study.space.format(trial.architecture))
+    out.print("the best, first to last:")
+    out.print(top)
+    if runs:
+        trained = table("trained", ">test accuracy", ">params", ">epochs", ">seconds")
+        for run in runs:
+            trained.add_row(
+                run.label, _percent(run.test_accuracy), count(run.parameters), str(len(run.history)),
+                f"{run.seconds:.1f}",
+            )  # fmt: skip
+        out.print(trained)
+        out.print(f"weights: {runs[0].weights}")
+    if page is not None:
+        out.print(f"report: {page}")
+    out.print(f"to search on:\n  {resume_command(study, 2 * max(evaluations, study.evaluations), more)}")

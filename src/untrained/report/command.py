@@ -1,0 +1,39 @@
+"""The command line that continues a study."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from untrained.study.study import Study
+
+
+def resume_command(study: Study, evaluations: int, more: Sequence[str] = ()) -> str | None:
+    """What to type to take `study` to `evaluations` trials; `more` is added as it is.
+
+    Every choice that is stored with the study is spelled out. None for a study that no command can continue: one in
+    memory, or of images that were given as arrays.
+    """
+    setup, store = study.setup, study.journal.path
+    source = setup.get("source")
+    if store is None or source is None:
+        return None
+    _, height, width = setup["image_shape"]
+    words = ["untrained", "search", "--space", setup["space"], "--data", source]
+    words += ["--metrics", ",".join(setup["metrics"]), "--ranking", setup["ranking"]]
+    words += ["--algorithm", setup["algorithm"]]
+    for option, value in setup["options"].items():
+        words += ["--option", f"{option}={value}"]
+    for limit in setup["limits"]:
+        words += ["--limit", limit.replace(",", "")]
+    words += ["--skeleton", _skeleton(study, "skeleton"), "--target", _skeleton(study, "target")]
+    if height == width and (source, height) != ("digits", 8):
+        words += ["--image-size", str(height)]
+    words += ["--seed", str(setup["seed"]), "--store", str(store), "--name", study.name]
+    return shlex.join([*words, "--evaluations", str(evaluations), *more])
+
+
+def _skeleton(study: Study, which: str) -> str:
+    """The preset that is meant, or the fields."""
+    text: str = study.setup[which]
+    return next((name for name, preset in study.space.skeletons.items() if str(preset) == text), text)

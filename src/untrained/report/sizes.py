@@ -1,0 +1,28 @@
+"""How large the networks of a study are, as they would be trained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from untrained.architecture import Architecture
+from untrained.study.study import Study
+
+if TYPE_CHECKING:
+    from untrained.probe.probe import Size
+
+
+def target_size(study: Study, architecture: Architecture) -> Size:
+    """Parameters and MACs of the target network of `architecture`, without building its weights."""
+    import torch
+
+    from untrained.probe.probe import Size
+
+    channels, height, width = study.setup["image_shape"]
+    with torch.device("meta"):
+        network = study.space.build(
+            architecture,
+            num_classes=study.setup["num_classes"] or 10,
+            in_chans=channels,
+            skeleton=study.setup["target"],
+        )
+    return Size.of(network, (channels, height, width))
