@@ -174,7 +174,11 @@ def _train(study: Study, page: Path | None, recipe: str, epochs: int | None, wor
 
 
 def _report(study: Study, page: Path, runs: list[TrainingRun], evaluations: int, more: list[str]) -> None:
-    page.write_text("<!doctype html><title>report</title>", encoding="utf-8")
+    from untrained.report.command import resume_command
+    from untrained.report.page import Extra, write_report
+
+    command = resume_command(study, 2 * max(evaluations, study.evaluations), more)
+    write_report(study, page, extra=Extra(runs, command))
 
 
 # -- what is said ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,25 @@
+"""Where every trial of a study stands in its final ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from untrained.algorithms.trial import Trial
+from untrained.study.study import Study
+
+MOST_SHOWN = 4000
+"""More dots than these tell nothing more and make a page slow."""
+
+
+def positions(study: Study) -> dict[int, int]:
+    """The position of each complete trial by number, 1 for the best; copies share that of their origin."""
+    found = {trial.number: place for place, trial in enumerate(study.best_trials, start=1)}
+    copies = {trial.number: found[trial.copied] for trial in study.complete if trial.copied in found}
+    return found | copies
+
+
+def shown(study: Study, places: dict[int, int]) -> list[Trial]:
+    """The complete trials that figures show: all, or of a long study every k-th and the best hundred."""
+    complete: Sequence[Trial] = study.complete
+    step = -(-len(complete) // MOST_SHOWN)
+    return [trial for i, trial in enumerate(complete) if i % max(1, step) == 0 or places[trial.number] <= 100]
