@@ -66,10 +66,10 @@ class TrainingFree:
             why = broken(self.limits, {"params": size.parameters, "macs": size.macs})
             if why is not None:
                 return Outcome(rejected=why, seconds=time.perf_counter() - start)
-        network = self.space.build(
-            architecture, num_classes=self.num_classes, in_chans=self.images.shape[1], skeleton=self.skeleton
-        )
-        readings = score(network, self.images, self.labels, self._metrics, seed=seed, size=size)
+        readings = score(
+            architecture, self.images, self.labels, self._metrics,
+            seed=seed, num_classes=self.num_classes, skeleton=self.skeleton, size=size,
+        )  # fmt: skip
         return Outcome(
             {name: reading.value for name, reading in readings.items()},
             {name: reading.reason for name, reading in readings.items() if reading.reason},

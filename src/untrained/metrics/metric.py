@@ -9,17 +9,17 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+from torch import Tensor, nn
 
 from untrained.architecture import Architecture
 from untrained.errors import InputError, UnknownNameError
-from untrained.probe.probe import Observation, Probe, Size, check_images
+from untrained.probe.observation import Observation
+from untrained.probe.probe import Probe, Size, check_images
 from untrained.probe.setting import Setting
 from untrained.registry import METRICS, summary
 from untrained.spaces.space import Skeleton, create_model
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 Formula = Callable[..., float]
 
@@ -129,16 +129,18 @@ def score(
     network: any `nn.Module` (left exactly as it was), an architecture, or its text. images: (n, c, h, w), normalised;
     every metric uses the first ones, as many as its setting says. labels: (n,) class numbers, for metrics that need
     them. weights: an initialiser for all metrics instead of their own, or `"keep"` for the network's own weights.
-    settings: other settings by metric name. num_classes and skeleton build an architecture. size: parameters and MACs to
-    report instead of the network's own, when a small stand-in is scored for a larger network.
+    settings: other settings by metric name. num_classes and skeleton build an architecture. size: parameters and MACs
+    to report instead of the network's own, when a small stand-in is scored for a larger network.
 
     Returns a `Reading` by metric name. Raises `InputError` for anything that cannot be scored at all.
     """
     chosen = find_metrics(metrics)
     check_images(images, labels)
-    if isinstance(network, str | Architecture):
+    architecture = None
+    if not isinstance(network, nn.Module):
+        architecture = Architecture.parse(network) if isinstance(network, str) else network
         classes = num_classes or (int(labels.max()) + 1 if labels is not None else 10)
-        network = create_model(network, num_classes=max(2, classes), in_chans=images.shape[1], skeleton=skeleton)
+        network = create_model(architecture, num_classes=max(2, classes), in_chans=images.shape[1], skeleton=skeleton)
     groups: dict[Setting, list[Metric]] = defaultdict(list)
     for one in chosen:
         setting = (settings or {}).get(one.name, one.setting)
@@ -148,7 +150,9 @@ def score(
     readings: dict[str, Reading] = {}
     for setting, members in groups.items():
         needs = frozenset[str]().union(*(m.needs for m in members))
-        probe = Probe(network, images, labels, setting=setting, seed=seed, needs=needs, size=size)
+        probe = Probe(
+            network, images, labels, setting=setting, seed=seed, needs=needs, size=size, architecture=architecture
+        )
         for one in members:
             readings[one.name] = read(one, probe)
     return {one.name: readings[one.name] for one in chosen}
@@ -161,6 +165,9 @@ def read(metric: Metric, probe: Probe) -> Reading:
         values = tuple(float(metric(observation)) for observation in probe)
     except Undefined as why:
         return Reading(None, time.perf_counter() - start, str(why))
+    except RuntimeError as error:
+        # What torch cannot do with this network (a shape, a derivative) is a property of the pair, not a fault.
+        return Reading(None, time.perf_counter() - start, f"torch: {str(error).splitlines()[0]}")
     seconds = time.perf_counter() - start
     value = math.fsum(values) / len(values) if all(map(math.isfinite, values)) else _worst(values)
     if math.isfinite(value):

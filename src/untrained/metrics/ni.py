@@ -6,11 +6,14 @@ Wu et al., "Training-free neural architecture search by noise immunity" (the fir
 import math
 
 from untrained.metrics.metric import Undefined, metric
-from untrained.probe.probe import Observation
+from untrained.probe.observation import Observation
 from untrained.probe.setting import Setting
 
 _SETTING = Setting(images=64)
-_NEEDS = ("pools", "noisy_pools")
+NOISE = 1.0
+"""Standard deviation of the noise on normalised images, as in the published code."""
+
+_NEEDS = ("pools",)
 
 
 @metric("ni", setting=_SETTING, needs={*_NEEDS, "structure"}, paper="wu2024ni")
@@ -24,7 +27,7 @@ def ni(seen: Observation) -> float:
     structure = seen.structure
     convs = structure.conv_channels + structure.wrapped_channels
     pools = structure.pool_channels
-    eta = math.log(1e-10 + sum(_mean_square(a, b) for a, b in zip(seen.pools, seen.noisy_pools, strict=True)))
+    eta = math.log(1e-10 + sum(_mean_square(a, b) for a, b in zip(seen.pools, seen.moved(NOISE).pools, strict=True)))
     if not pools or not convs:
         raise Undefined("the network has no pooling or no convolution layer")
     if eta <= 0:
@@ -43,7 +46,7 @@ def ni_eta(seen: Observation) -> float:
     if not seen.pools:
         raise Undefined("the network has no pooling layer")
     total = 0.0
-    for clean, noisy in zip(seen.pools, seen.noisy_pools, strict=True):
+    for clean, noisy in zip(seen.pools, seen.moved(NOISE).pools, strict=True):
         difference = (clean.double() - noisy.double()).flatten(1).square().sum(1)
         norm = clean.double().flatten(1).norm(dim=1)
         total += float((difference / norm.clamp_min(1e-12)).sum())

@@ -6,7 +6,7 @@ Mellor et al., "Neural Architecture Search without Training", ICML 2021.
 import numpy as np
 
 from untrained.metrics.metric import Undefined, metric
-from untrained.probe.probe import Observation
+from untrained.probe.observation import Observation
 from untrained.probe.setting import Setting
 
 

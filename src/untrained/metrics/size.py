@@ -1,7 +1,7 @@
 """Size as a metric: the baseline every other metric has to beat."""
 
 from untrained.metrics.metric import metric
-from untrained.probe.probe import Observation
+from untrained.probe.observation import Observation
 from untrained.probe.setting import Setting
 
 _SETTING = Setting(images=1, weights="keep")

@@ -7,7 +7,7 @@ import math
 
 from untrained.errors import InputError
 from untrained.metrics.metric import Undefined, metric
-from untrained.probe.probe import Observation
+from untrained.probe.observation import Observation
 from untrained.probe.setting import Setting
 
 

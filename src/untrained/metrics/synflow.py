@@ -6,7 +6,7 @@ over networks by Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS", IC
 """
 
 from untrained.metrics.metric import metric
-from untrained.probe.probe import Observation
+from untrained.probe.observation import Observation
 from untrained.probe.setting import Setting
 
 # FreeREA averages 3 initialisations; they differ by less than a percent, so one does for ranking.

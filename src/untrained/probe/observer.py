@@ -50,7 +50,9 @@ class Observer(TorchFunctionMode):
     """Runs calls as they are, but for the replaced ones, and collects what was asked for.
 
     patterns: one `Patterns` per stacked initialisation, filled by every activation; pools: the input of every pooling
-    layer is appended (x.mean over the image included); bypass_norm: normalisation layers do nothing.
+    layer is appended (x.mean over the image included); conv_channels: input channels of every convolution; products:
+    (weight, output) of every convolution and linear layer; variances: per channel, of the input of every batch
+    normalisation; bypass_norm: normalisation layers do nothing.
     """
 
     def __init__(
@@ -59,27 +61,33 @@ class Observer(TorchFunctionMode):
         patterns: list[Patterns] | None = None,
         pools: list[Tensor] | None = None,
         conv_channels: list[int] | None = None,
+        products: list[tuple[Tensor, Tensor]] | None = None,
+        variances: list[Tensor] | None = None,
         bypass_norm: bool = False,
     ) -> None:
         super().__init__()
         self.patterns = patterns
         self.pools = pools
         self.conv_channels = conv_channels
+        self.products = products
+        self.variances = variances
         self._handlers: dict[Any, Handler] = dict.fromkeys(DROPOUTS, _identity)
         self._handlers[F.multi_head_attention_forward] = _attention
         self._handlers[F.scaled_dot_product_attention] = _dot_product
         if bypass_norm:
             self._handlers.update(dict.fromkeys(NORMS, _copy))
         else:
-            self._handlers[F.batch_norm] = _batch_norm
-            self._handlers[torch.batch_norm] = _torch_batch_norm
+            self._handlers[F.batch_norm] = self._batch_norm
+            self._handlers[torch.batch_norm] = self._batch_norm
             self._handlers[F.instance_norm] = _instance_norm
         if patterns is not None:
             self._handlers.update(dict.fromkeys(ACTIVATIONS, self._activation))
         if pools is not None:
             self._handlers.update(dict.fromkeys(POOLS, self._pool))
-        if conv_channels is not None:
+        if conv_channels is not None or products is not None:
             self._handlers.update(dict.fromkeys(CONVOLUTIONS, self._convolution))
+        if products is not None:
+            self._handlers[F.linear] = self._product
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -106,10 +114,32 @@ class Observer(TorchFunctionMode):
         return func(*args, **kwargs)
 
     def _convolution(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        assert self.conv_channels is not None
-        x = args[0] if args else kwargs["input"]
-        self.conv_channels.append(x.shape[1])
+        if self.conv_channels is not None:
+            self.conv_channels.append((args[0] if args else kwargs["input"]).shape[1])
+        if self.products is not None:
+            return self._product(func, args, kwargs)
         return func(*args, **kwargs)
+
+    def _product(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        assert self.products is not None
+        output = func(*args, **kwargs)
+        self.products.append((args[1] if len(args) > 1 else kwargs["weight"], output))
+        # A tensor of its own goes on, so that an in-place activation cannot touch what is kept.
+        return output.clone()
+
+    def _batch_norm(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+        """With the batch's own statistics; a single value per channel gives 0 instead of an error."""
+        names = _FUNCTIONAL_NORM if func is F.batch_norm else _TORCH_NORM
+        given = dict(zip(names, args, strict=False)) | kwargs
+        x, eps = given["input"], given.get("eps", 1e-5)
+        if self.variances is not None:
+            axes = [axis for axis in range(x.dim()) if axis != 1]
+            self.variances.append(x.detach().var(dim=axes) if x.numel() > x.shape[1] else x.new_zeros(x.shape[1]))
+        return torch.batch_norm(x, given.get("weight"), given.get("bias"), None, None, True, 0.0, eps, False)
+
+
+_FUNCTIONAL_NORM = ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
+_TORCH_NORM = ("input", "weight", "bias", "running_mean", "running_var", "training", "momentum", "eps", "cudnn_enabled")
 
 
 class _PackStacked(torch.autograd.Function):
@@ -141,24 +171,6 @@ def _identity(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
 def _copy(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A norm that does nothing still returns a tensor of its own: an in-place activation may follow."""
     return _identity(func, args, kwargs).clone()
-
-
-def _batch_norm(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    """F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps), with the batch's own
-    statistics; a single value per channel gives 0 instead of an error."""
-    names = ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
-    given = dict(zip(names, args, strict=False)) | kwargs
-    return torch.batch_norm(
-        given["input"], given.get("weight"), given.get("bias"), None, None, True, 0.0, given.get("eps", 1e-5), False
-    )
-
-
-def _torch_batch_norm(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    names = ("input", "weight", "bias", "running_mean", "running_var", "training", "momentum", "eps", "cudnn_enabled")
-    given = dict(zip(names, args, strict=False)) | kwargs
-    return torch.batch_norm(
-        given["input"], given.get("weight"), given.get("bias"), None, None, True, 0.0, given.get("eps", 1e-5), False
-    )
 
 
 def _instance_norm(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:

@@ -12,10 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from untrained.architecture import Architecture
 from untrained.errors import DataError, InputError
-from untrained.nn.blocks import ReLUConvBN
 from untrained.nn.counts import count_macs, count_parameters
 from untrained.nn.initialisers import WeightPlan
+from untrained.probe.observation import Observation
 from untrained.probe.observer import Observer
 from untrained.probe.patterns import Patterns
 from untrained.probe.setting import Setting
@@ -26,26 +27,8 @@ STACK_CHANNELS = 8
 """Networks whose convolutions are at most this wide run all initialisations as one `vmap` on a CPU: there, the number of
 calls is what costs. Wider ones run them one after the other, since grouped convolutions are slower than plain ones."""
 
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """Synaptic flow through a network of non-negative weights: for each prunable tensor, weights and gradients.
-
-    weights: |theta|; gradients: dR/dtheta with R the sum of the outputs on an image of ones; both float64.
-    """
-
-    weights: tuple[Tensor, ...]
-    gradients: tuple[Tensor, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Structure:
-    """What runs in a forward pass: input channels of every convolution and pooling layer, in order, and how many of the
-    convolutions sit in a ReLU-conv-BN wrapper (published code of noise immunity counts those twice)."""
-
-    conv_channels: tuple[int, ...]
-    pool_channels: tuple[int, ...]
-    wrapped_channels: tuple[int, ...]
+CROP = 3
+"""Side of the crops that the source `crops` cuts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,56 +44,14 @@ class Size:
         return cls(count_parameters(network), count_macs(network, image_shape))
 
 
-class Observation:
-    """One initialisation of a network, seen on its batch. Everything is computed when it is first asked for."""
-
-    def __init__(self, probe: Probe, index: int) -> None:
-        self._probe = probe
-        self._index = index
-
-    @property
-    def patterns(self) -> Patterns:
-        """Activation patterns on the images."""
-        return self._probe._patterns[self._index]
-
-    @property
-    def pools(self) -> tuple[Tensor, ...]:
-        """Inputs of all pooling layers on the images, each (n, c, h, w)."""
-        return self._probe._pools[self._index]
-
-    @property
-    def noisy_pools(self) -> tuple[Tensor, ...]:
-        """The same on the images plus standard normal noise, as a batch of its own."""
-        return self._probe._noisy_pools[self._index]
-
-    @property
-    def flow(self) -> Flow:
-        """Synaptic flow; see :class:`Flow`."""
-        return self._probe._flows[self._index]
-
-    @property
-    def structure(self) -> Structure:
-        """What ran; see :class:`Structure`."""
-        return self._probe.structure
-
-    @property
-    def parameters(self) -> int:
-        """Trainable parameters."""
-        return self._probe.size.parameters
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates for one image."""
-        return self._probe.size.macs
-
-
 class Probe:
     """A network, a batch and R initialisations under one setting; iterating gives R observations.
 
     network: any `nn.Module` from images (n, c, h, w) to a tensor (or a tuple whose last tensor is the logits); it is left
     as it was: weights, buffers, mode and the global random state. images: (N, c, h, w) float, as `check_images` wants
-    them; the setting's first `images` are used, or the next ones for each initialisation.
-    needs: names of what the metrics will ask an observation for, so that one pass serves all of them.
+    them; the setting's first `images` are used, or the next ones for each batch and initialisation.
+    needs: names of what the metrics will ask an observation for, so that one pass serves all of them: patterns, pools,
+    structure, variances, curvature, channels. size, architecture: of the network that this one stands in for.
     """
 
     def __init__(
@@ -123,6 +64,7 @@ class Probe:
         seed: int = 0,
         needs: frozenset[str] = frozenset({"patterns"}),
         size: Size | None = None,
+        architecture: Architecture | None = None,
     ) -> None:
         if not isinstance(network, nn.Module):
             raise InputError(f"a network is an nn.Module, not {type(network).__name__}")
@@ -132,67 +74,96 @@ class Probe:
             raise InputError("this setting needs labels, and none were given")
         self.seed = seed
         self.needs = needs
+        self.architecture = architecture
+        # Kept weights on the same images would give the same value each time.
         self.inits = self.setting.inits if self.setting.weights != "keep" or self.setting.fresh else 1
         self._size = size
         self._images = images
         self._labels = labels
         self._slots = Slots(network)
         self._plan = WeightPlan(network, self.setting.weights)
+        self._observations = [Observation(self, index) for index in range(self.inits)]
 
     def __len__(self) -> int:
         return self.inits
 
     def __getitem__(self, index: int) -> Observation:
-        if not 0 <= index < self.inits:
-            raise IndexError(index)
-        return Observation(self, index)
+        return self._observations[index]
 
     def __iter__(self) -> Iterator[Observation]:
-        return (Observation(self, index) for index in range(self.inits))
+        return iter(self._observations)
+
+    # -- what goes in ----------------------------------------------------------------------------------------------
 
     @property
     def samples(self) -> int:
         """Images in each batch."""
         return min(self.setting.images, len(self._images)) if self.setting.source == "images" else self.setting.images
 
-    # -- what goes in ----------------------------------------------------------------------------------------------
+    @property
+    def own(self) -> dict[str, Tensor]:
+        """The network's own parameters by name, each once."""
+        return self._slots.own
 
-    @cached_property
-    def _weights(self) -> list[dict[str, Tensor]]:
-        device = self._images.device
-        drawn = [self._plan.values(derive(self.seed, "weights", index)) for index in range(self.inits)]
-        return [{name: value.to(device) for name, value in one.items()} for one in drawn]
+    @property
+    def prunable(self) -> list[str]:
+        """Names of the weights of convolutions and linear layers."""
+        return self._plan.prunable
 
-    def _batch(self, index: int) -> Tensor:
-        """The images of initialisation `index`: (samples, c, h, w)."""
-        shape = (self.samples, *self._images.shape[1:])
-        if self.setting.source == "ones":
-            return torch.ones(shape, device=self._images.device)
-        if self.setting.source == "noise":
-            return self._noise("images", index, shape)
-        return self._images[self._rows(index)]
+    def values(self, index: int) -> dict[str, Tensor]:
+        """The tensors of initialisation `index` by name."""
+        drawn = self._plan.values(derive(self.seed, "weights", index))
+        return {name: tensor.to(self._images.device) for name, tensor in drawn.items()}
 
-    def _rows(self, index: int) -> slice | list[int]:
-        if not self.setting.fresh:
-            return slice(0, self.samples)
-        start = index * self.samples
+    def batch(self, index: int, number: int = 0) -> Tensor:
+        """Batch `number` of initialisation `index`: (samples, c, h, w)."""
+        channels, height, width = self._images.shape[1:]
+        match self.setting.source:
+            case "images":
+                return self._images[self._rows(index, number)]
+            case "ones":
+                return self._images.new_ones(self.samples, channels, height, width)
+            case "noise":
+                return self.noise(
+                    "images", index * self.setting.batches + number, (self.samples, channels, height, width)
+                )
+            case "crops":
+                return self._crops(index * self.setting.batches + number)
+
+    def labels(self, index: int, number: int = 0) -> Tensor:
+        """The classes of that batch: (samples,)."""
+        if self._labels is None:
+            raise InputError("this metric needs labels, and none were given")
+        return self._labels[self._rows(index, number)]
+
+    def noise(self, label: str, index: int, shape: tuple[int, ...]) -> Tensor:
+        """Standard normal noise, the same for the same seed, label and index."""
+        generator = torch.Generator().manual_seed(derive(self.seed, label, index))
+        return torch.randn(shape, generator=generator).to(self._images.device)
+
+    def _rows(self, index: int, number: int) -> slice | list[int]:
+        batch = number + index * self.setting.batches if self.setting.fresh else number
+        start = batch * self.samples
         if start + self.samples <= len(self._images):
             return slice(start, start + self.samples)
         return [(start + k) % len(self._images) for k in range(self.samples)]
 
-    def _noise(self, label: str, index: int, shape: tuple[int, ...]) -> Tensor:
-        generator = torch.Generator().manual_seed(derive(self.seed, label, index))
-        return torch.randn(shape, generator=generator).to(self._images.device)
-
-    @cached_property
-    def stacked(self) -> bool:
-        """Whether all initialisations run at once under `vmap`."""
-        if self.inits == 1 or self._images.device.type != "cpu" or self.needs & {"pools", "structure"}:
-            return False
-        widths = [p.shape[0] for p in self._slots.own.values() if p.dim() == 4]
-        return bool(widths) and max(widths) <= STACK_CHANNELS
+    def _crops(self, index: int) -> Tensor:
+        generator = torch.Generator().manual_seed(derive(self.seed, "crops", index))
+        count, _, height, width = self._images.shape
+        which = torch.randint(count, (self.samples,), generator=generator)
+        top = torch.randint(max(1, height - CROP + 1), (self.samples,), generator=generator)
+        left = torch.randint(max(1, width - CROP + 1), (self.samples,), generator=generator)
+        span = torch.arange(CROP)
+        rows, columns = (top[:, None] + span)[:, :, None], (left[:, None] + span)[:, None, :]
+        return self._images[which[:, None, None], :, rows, columns].permute(0, 3, 1, 2).contiguous()
 
     # -- passes ----------------------------------------------------------------------------------------------------
+
+    def forward(self, values: Mapping[str, Tensor], images: Tensor, observer: Observer) -> Tensor:
+        """The logits of the network holding `values`, watched by `observer`."""
+        with self._quiet(), self._slots.holding(values), observer:
+            return logits(self.network(images), first=hasattr(self.network, "auxiliary"))
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:
@@ -204,107 +175,33 @@ class Probe:
         finally:
             torch.set_rng_state(state)
 
-    def _forward(self, values: Mapping[str, Tensor], images: Tensor, observer: Observer) -> Tensor:
-        with self._slots.holding(values), observer:
-            return logits(self.network(images))
+    @cached_property
+    def stacked(self) -> bool:
+        """Whether the patterns of all initialisations are taken at once under `vmap`."""
+        one_by_one = self.needs & {"pools", "structure", "variances"}
+        if self.inits == 1 or self._images.device.type != "cpu" or one_by_one or "patterns" not in self.needs:
+            return False
+        widths = [tensor.shape[0] for tensor in self.own.values() if tensor.dim() == 4]
+        return bool(widths) and max(widths) <= STACK_CHANNELS
 
     @cached_property
-    def _patterns(self) -> list[Patterns]:
-        if self.stacked:
-            return self._stacked_patterns()
-        return self._seen[0] if "patterns" in self.needs else self._run_images(patterns=True)[0]
-
-    @property
-    def _pools(self) -> list[tuple[Tensor, ...]]:
-        return self._seen[1]
-
-    @property
-    def structure(self) -> Structure:
-        """What runs in a forward pass."""
-        return self._seen[2]
-
-    @cached_property
-    def _seen(self) -> tuple[list[Patterns], list[tuple[Tensor, ...]], Structure]:
-        return self._run_images(patterns="patterns" in self.needs)
-
-    def _run_images(self, *, patterns: bool) -> tuple[list[Patterns], list[tuple[Tensor, ...]], Structure]:
-        """One pass over the images for each initialisation, with all that the metrics of this probe ask for."""
-        keep_pools = bool(self.needs & {"pools", "structure"})
-        all_patterns: list[Patterns] = []
-        all_pools: list[tuple[Tensor, ...]] = []
-        convs: list[int] = []
-        with torch.no_grad(), self._quiet():
-            for index, values in enumerate(self._weights):
-                seen: list[Tensor] = []
-                convs = []
-                packed = Patterns(self.samples)
-                observer = Observer(
-                    patterns=[packed] if patterns else None,
-                    pools=seen if keep_pools else None,
-                    conv_channels=convs if keep_pools else None,
-                )
-                self._forward(values, self._batch(index), observer)
-                all_patterns.append(packed)
-                all_pools.append(tuple(seen))
-        wrapped = [module.in_chans for module in self.network.modules() if isinstance(module, ReLUConvBN)]
-        structure = Structure(
-            tuple(convs),
-            tuple(int(x.shape[1]) for x in all_pools[-1]),
-            tuple(wrapped),
-        )
-        return all_patterns, all_pools, structure
-
-    def _stacked_patterns(self) -> list[Patterns]:
+    def stacked_patterns(self) -> list[Patterns]:
+        """Activation patterns of every initialisation, from one pass."""
         patterns = [Patterns(self.samples) for _ in range(self.inits)]
         observer = Observer(patterns=patterns)
-        stacked = {name: torch.stack([one[name] for one in self._weights]) for name in self._weights[0]}
+        weights = [self.values(index) for index in range(self.inits)]
+        stacked = {name: torch.stack([one[name] for one in weights]) for name in weights[0]}
 
         def forward(values: dict[str, Tensor], images: Tensor) -> Tensor:
-            return self._forward(values, images, observer)
+            return self.forward(values, images, observer)
 
-        with torch.no_grad(), self._quiet():
-            if self.setting.fresh:
-                batches = torch.stack([self._batch(index) for index in range(self.inits)])
+        with torch.no_grad():
+            if self.setting.fresh or self.setting.source == "noise":
+                batches = torch.stack([self.batch(index) for index in range(self.inits)])
                 torch.func.vmap(forward)(stacked, batches)
             else:
-                torch.func.vmap(forward, in_dims=(0, None))(stacked, self._batch(0))
+                torch.func.vmap(forward, in_dims=(0, None))(stacked, self.batch(0))
         return patterns
-
-    @cached_property
-    def _noisy_pools(self) -> list[tuple[Tensor, ...]]:
-        passes: list[tuple[Tensor, ...]] = []
-        with torch.no_grad(), self._quiet():
-            for index, values in enumerate(self._weights):
-                seen: list[Tensor] = []
-                images = self._batch(index)
-                self._forward(values, images + self._noise("noise", index, tuple(images.shape)), Observer(pools=seen))
-                passes.append(tuple(seen))
-        return passes
-
-    @cached_property
-    def _flows(self) -> list[Flow]:
-        flows = []
-        ones = torch.ones((1, *self._images.shape[1:]), dtype=torch.float64, device=self._images.device)
-        own = self._slots.own
-        for values in self._weights:
-            theta = {name: values.get(name, tensor).detach().abs().double() for name, tensor in own.items()}
-            prunable = [name for name in self._plan.prunable if name in theta]
-            for name in prunable:
-                theta[name].requires_grad_()
-            with torch.enable_grad(), self._quiet():
-                total = self._forward(theta, ones, Observer(bypass_norm=True)).sum()
-                weights = tuple(theta[name] for name in prunable)
-                gradients = torch.autograd.grad(total, weights, allow_unused=True) if total.requires_grad else ()
-            flows.append(
-                Flow(
-                    tuple(weight.detach() for weight in weights),
-                    tuple(
-                        torch.zeros_like(weight) if gradient is None else gradient
-                        for weight, gradient in zip(weights, gradients or [None] * len(weights), strict=True)
-                    ),
-                )
-            )
-        return flows
 
     @cached_property
     def size(self) -> Size:
@@ -313,12 +210,12 @@ class Probe:
         return self._size or Size.of(self.network, (channels, height, width))
 
 
-def logits(output: Any) -> Tensor:
-    """The class scores of what a network returned: a tensor, or the last tensor of a tuple or list."""
+def logits(output: Any, *, first: bool = False) -> Tensor:
+    """The class scores of what a network returned: a tensor, or the last (or first) tensor of a tuple or list."""
     if isinstance(output, Tensor):
         return output
     if isinstance(output, tuple | list):
-        for item in reversed(output):
+        for item in output if first else reversed(output):
             if isinstance(item, Tensor):
                 return item
     raise InputError(f"the network returns {type(output).__name__}; a tensor or a tuple of tensors is expected")

@@ -7,7 +7,7 @@ from typing import Literal
 
 from untrained.errors import InputError
 
-Source = Literal["images", "noise", "ones"]
+Source = Literal["images", "crops", "noise", "ones"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +15,9 @@ class Setting:
     """Batch, initialiser and repeats. Metrics with equal settings share one probe.
 
     images: batch size (fewer when fewer are given); inits: initialisations, whose values are averaged; weights: an
-    initialiser's name or `keep`; source: the user's images, standard normal noise of their shape, or ones; labels:
-    whether classes are needed; fresh: every initialisation sees its own images, the next `images` of those given.
+    initialiser's name or `keep`; source: the user's images, random 3x3 crops of them, standard normal noise of their
+    shape, or ones; labels: whether classes are needed; fresh: every initialisation sees its own images, the next of those
+    given; batches: how many batches each initialisation sees.
     """
 
     images: int = 64
@@ -25,12 +26,16 @@ class Setting:
     source: Source = "images"
     labels: bool = False
     fresh: bool = False
+    batches: int = 1
 
     def __post_init__(self) -> None:
-        if self.images < 1 or self.inits < 1:
-            raise InputError(f"a setting needs images >= 1 and inits >= 1, not {self.images} and {self.inits}")
+        if min(self.images, self.inits, self.batches) < 1:
+            counts = f"{self.images}, {self.inits} and {self.batches}"
+            raise InputError(f"images, inits and batches of a setting are at least 1, not {counts}")
 
     @property
     def total_images(self) -> int:
         """How many distinct images the setting can use."""
-        return self.images * (self.inits if self.fresh else 1) if self.source == "images" else 0
+        if self.source != "images":
+            return self.images if self.source == "crops" else 0
+        return self.images * self.batches * (self.inits if self.fresh else 1)

@@ -1,0 +1,74 @@
+"""AZ-NAS: four views of a network from one pass forward and one back through each block.
+
+Lee and Ham, "AZ-NAS: Assembling Zero-Cost Proxies for Network Architecture Search", CVPR 2024. The published score of a
+network is the sum over the four of ln(rank / candidates) among all candidates: the ranking `log_rank_sum` over
+`az_expressivity`, `az_progressivity`, `az_trainability` and `macs` (complexity).
+"""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from untrained.metrics.metric import Undefined, metric
+from untrained.probe.observation import Observation
+from untrained.probe.setting import Setting
+
+AZ_NAS = ("az_expressivity", "az_progressivity", "az_trainability", "macs")
+_SETTING = Setting(images=64, weights="kaiming_fan_in", source="noise")
+
+
+@metric("az_expressivity", setting=_SETTING, needs={"blocks"}, paper="lee2024aznas")
+def az_expressivity(seen: Observation) -> float:
+    """Sum over blocks of the entropy of the features' principal components: how evenly channels are used."""
+    return sum(_entropies(seen))
+
+
+@metric("az_progressivity", setting=_SETTING, needs={"blocks"}, paper="lee2024aznas")
+def az_progressivity(seen: Observation) -> float:
+    """The least growth of that entropy from one block to the next."""
+    entropies = _entropies(seen)
+    if len(entropies) < 2:
+        raise Undefined("the network has fewer than two blocks to compare")
+    return min(after - before for before, after in pairwise(entropies))
+
+
+@metric("az_trainability", setting=_SETTING, needs={"blocks"}, paper="lee2024aznas")
+def az_trainability(seen: Observation) -> float:
+    """Mean over blocks of 2 - sigma - 1 / sigma, sigma the largest singular value of the map from random-sign gradients at
+    the block's output to those at its input: 0 when gradients neither grow nor fade. A block that does nothing counts as
+    -inf."""
+    scores = []
+    for gradient_in, gradient_out in seen.block_gradients:
+        sigma = _largest_singular_value(gradient_in, gradient_out)
+        if torch.equal(gradient_in, gradient_out):
+            raise Undefined("a block passes its input on unchanged (trainability = -inf)")
+        scores.append(2.0 - sigma - 1.0 / (sigma + 1e-6))
+    if not scores:
+        raise Undefined("the network has fewer than two blocks to compare")
+    return sum(scores) / len(scores)
+
+
+def _entropies(seen: Observation) -> list[float]:
+    values = []
+    for feature in seen.blocks:
+        points = feature.permute(0, 2, 3, 1).flatten(0, 2).double()
+        centred = points - points.mean(0)
+        spectrum = torch.linalg.eigvalsh(centred.T @ centred / len(points)).clamp_min(0.0)
+        total = float(spectrum.sum())
+        if total <= 0:
+            raise Undefined("a block's features are constant")
+        share = spectrum / total
+        values.append(float(-torch.special.xlogy(share, share + 1e-8).sum()))
+    return values
+
+
+def _largest_singular_value(gradient_in: Tensor, gradient_out: Tensor) -> float:
+    """Of (1 / bhw) g_in^T g_out; where the block strides, positions of g_in become channels first."""
+    ratio = gradient_in.shape[-1] // max(1, gradient_out.shape[-1])
+    if ratio > 1:
+        gradient_in = F.pixel_unshuffle(gradient_in, ratio)
+    rows_in = gradient_in.permute(0, 2, 3, 1).flatten(0, 2).double()
+    rows_out = gradient_out.permute(0, 2, 3, 1).flatten(0, 2).double()
+    return float(torch.linalg.matrix_norm(rows_in.T @ rows_out / len(rows_in), ord=2))

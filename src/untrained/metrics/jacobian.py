@@ -1,0 +1,46 @@
+"""Metrics of the Jacobian: how the outputs answer to each image.
+
+Mellor et al., "Neural Architecture Search without Training", first version (jacov); Lopes et al., "EPE-NAS", ICANN 2021.
+"""
+
+import numpy as np
+
+from untrained.metrics.metric import Undefined, metric
+from untrained.probe.observation import Observation
+from untrained.probe.setting import Setting
+
+_STABILISER = 1e-5
+
+
+@metric("jacov", setting=Setting(images=64, weights="default"), paper="mellor2021nwot")
+def jacov(seen: Observation) -> float:
+    """-sum of ln(lambda + k) + 1 / (lambda + k), k = 1e-5, over the eigenvalues of the correlations between the images'
+    Jacobians. Symmetric, so computed as such in float64 (published code may return complex values)."""
+    spectrum = np.linalg.eigvalsh(_correlations(_jacobian(seen))).clip(0.0) + _STABILISER
+    return -float((np.log(spectrum) + 1 / spectrum).sum())
+
+
+@metric("epe_nas", setting=Setting(images=256, weights="default", labels=True), paper="lopes2021epenas")
+def epe_nas(seen: Observation) -> float:
+    """Sum over classes of |sum ln(|C| + 1e-5)|, C the correlations of a class' Jacobians; with over 100 outputs, the mean
+    over classes seen of their mutual differences of that sum, per image."""
+    jacobian, classes = _jacobian(seen), seen.labels.cpu().numpy()
+    groups = [jacobian[classes == label] for label in np.unique(classes)]
+    sums = [float(np.log(np.abs(_correlations(group)) + _STABILISER).sum()) for group in groups]
+    if seen.num_classes <= 100:
+        return float(np.abs(sums).sum())
+    per_image = np.array([total / len(group) for total, group in zip(sums, groups, strict=True)])
+    return float(np.abs(per_image[:, None] - per_image[None, :]).sum() / len(per_image))
+
+
+def _jacobian(seen: Observation) -> np.ndarray:
+    jacobian: np.ndarray = seen.jacobian.double().cpu().numpy()
+    if len(jacobian) < 2:
+        raise Undefined("one image has no correlation with others; give at least two")
+    if (jacobian.std(axis=1) == 0).any():
+        raise Undefined("the output does not depend on some image, so its Jacobian has no correlation with others")
+    return jacobian
+
+
+def _correlations(rows: np.ndarray) -> np.ndarray:
+    return np.atleast_2d(np.corrcoef(rows))
