@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Protocol, Self
 
 from untrained.architecture import Architecture
@@ -67,29 +71,42 @@ class Processes:
     def __init__(self, evaluator: Evaluator, workers: int, timeout: float | None = None) -> None:
         if workers < 1:
             raise InputError(f"workers is at least 1, not {workers}")
+        if timeout is not None and not timeout > 0:
+            raise InputError(f"timeout is a positive number of seconds, not {timeout}")
         from pebble import ProcessPool
 
         self.workers = workers
         self._timeout = timeout
+        self._file = _written(evaluator)
         self._pool = ProcessPool(
             max_workers=workers,
             initializer=_start_worker,
-            initargs=(evaluator, os.getpid()),
+            initargs=(str(self._file), os.getpid()),
             context=multiprocessing.get_context("spawn"),
         )
         self._running: dict[Future[Outcome | Failed], int] = {}
 
     def submit(self, number: int, architecture: Architecture, seed: int) -> None:
+        if not self._pool.active:
+            raise InputError(_BROKEN)
         self._running[self._pool.schedule(_work, args=(architecture, seed), timeout=self._timeout)] = number
 
     def collect(self) -> Mapping[int, Outcome | Failed]:
-        done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+        done: set[Future[Outcome | Failed]] = set()
+        while not done:
+            done, _ = wait(self._running, timeout=1.0, return_when=FIRST_COMPLETED)
+            if not done and not self._pool.active:
+                raise InputError(_BROKEN)
         return {self._running.pop(future): self._answer(future) for future in done}
 
     def _answer(self, future: Future[Outcome | Failed]) -> Outcome | Failed:
         error = future.exception()
         if error is None:
             return future.result()
+        if isinstance(error, InputError):
+            raise error
+        if isinstance(error, BrokenProcessPool):
+            raise InputError(_BROKEN) from None
         if isinstance(error, TimeoutError):
             return Failed(f"took longer than {self._timeout:g} s")
         code = getattr(error, "exitcode", None)
@@ -104,6 +121,7 @@ class Processes:
     def __exit__(self, *_: object) -> None:
         self._pool.stop()
         self._pool.join()
+        self._file.unlink(missing_ok=True)
 
 
 def make_executor(evaluator: Evaluator, workers: int, timeout: float | None = None) -> Serial | Processes:
@@ -111,28 +129,41 @@ def make_executor(evaluator: Evaluator, workers: int, timeout: float | None = No
     return Serial(evaluator) if workers == 1 and timeout is None else Processes(evaluator, workers, timeout)
 
 
+_BROKEN = (
+    "the worker processes end before they take any work (their own error is above). A script has to start its search "
+    "under `if __name__ == '__main__':`, and one that is read from standard input can only use workers=1"
+)
 _evaluator: Evaluator | None = None
 
 
-def _start_worker(evaluator: Evaluator, parent: int) -> None:
+def _written(evaluator: Evaluator) -> Path:
+    """The evaluator in a private file: a parent that hands a worker more than a pipe holds waits for it to start, and
+    for ever if it never does."""
+    with tempfile.NamedTemporaryFile(prefix="untrained-", suffix=".evaluator", delete=False) as file:
+        pickle.dump(evaluator, file, protocol=pickle.HIGHEST_PROTOCOL)
+    return Path(file.name)
+
+
+def _start_worker(file: str, parent: int) -> None:
     """Runs once in each worker: Ctrl-C is the parent's to handle, and one thread is all a worker may use."""
     global _evaluator
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _leave_with(parent)
-    _evaluator = evaluator
+    _leave_with(parent, Path(file))
+    _evaluator = pickle.loads(Path(file).read_bytes())  # noqa: S301 - the parent wrote it a moment ago
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(1)
 
 
-def _leave_with(parent: int) -> None:
-    """End this worker when its parent is gone, even if that was killed."""
+def _leave_with(parent: int, file: Path) -> None:
+    """End this worker when its parent is gone, even if that was killed, and leave no file behind."""
     import threading
     import time
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(1.0)
+        file.unlink(missing_ok=True)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -140,16 +171,20 @@ def _leave_with(parent: int) -> None:
 
 def _work(architecture: Architecture, seed: int) -> Outcome | Failed:
     assert _evaluator is not None
-    return _attempt(_evaluator, architecture, seed)
+    try:
+        return _attempt(_evaluator, architecture, seed)
+    except InputError as error:
+        # An error whose constructor takes something else than a message would not survive the way back.
+        raise InputError(str(error)) from None
 
 
 def _attempt(evaluator: Evaluator, architecture: Architecture, seed: int) -> Outcome | Failed:
-    """An evaluation whose failure is an answer: one bad candidate must not end a study."""
+    """An evaluation whose failure is an answer: one bad candidate must not end a study, wrong input does."""
     try:
         return evaluator(architecture, seed=seed)
     except InputError:
         raise
-    except (MemoryError, RuntimeError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
+    except Exception as error:
         return Failed(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}")
 
 
