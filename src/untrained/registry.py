@@ -61,9 +61,14 @@ class Registry(Generic[T]):
         if self._discovered:
             return
         self._discovered = True
-        for module in pkgutil.iter_modules(importlib.import_module(self.package).__path__):
-            if not module.ispkg:
-                importlib.import_module(f"{self.package}.{module.name}")
+        try:
+            for module in pkgutil.iter_modules(importlib.import_module(self.package).__path__):
+                if not module.ispkg:
+                    importlib.import_module(f"{self.package}.{module.name}")
+        except BaseException:
+            # The next look-up fails in the same way, rather than with half of the names.
+            self._discovered = False
+            raise
 
 
 def _origin(entry: Any) -> str:
