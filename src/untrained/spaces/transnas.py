@@ -106,7 +106,7 @@ class TransNasMicro(Space):
 
     def is_connected(self, architecture: Architecture) -> bool:
         """Whether any path leads from the input to the output of the cell."""
-        return bool(_form(self._own(architecture))[1])
+        return bool(_function(self._own(architecture)))
 
     def validate(self, architecture: Architecture) -> Architecture:
         genes = self._own(architecture)
@@ -159,11 +159,11 @@ class TransNasMicro(Space):
 
     @cached_property
     def _representatives(self) -> dict[Genes, Architecture]:
-        forms = {architecture: _form(architecture.genes) for architecture in self}
-        least: dict[_Form, Architecture] = {}
-        for architecture in sorted(forms, key=lambda a: (sum(_COST[gene] for gene in a.genes), a.genes)):
-            least.setdefault(forms[architecture], architecture)
-        return {architecture.genes: least[form] for architecture, form in forms.items()}
+        functions = {architecture: _function(architecture.genes) for architecture in self}
+        least: dict[str, Architecture] = {}
+        for architecture in sorted(functions, key=lambda a: (sum(_COST[gene] for gene in a.genes), a.genes)):
+            least.setdefault(functions[architecture], architecture)
+        return {architecture.genes: least[function] for architecture, function in functions.items()}
 
 
 @final
@@ -280,42 +280,23 @@ def _expect(text: str, column: int, fixed: str, grammar: str) -> int:
     return column + len(fixed)
 
 
-_Form = tuple[tuple[tuple[int, Genes], ...], Genes]
+def _function(genes: Genes) -> str:
+    """What a cell computes: the sum that reaches node 3, written recursively; empty if nothing does.
 
-
-def _form(genes: Genes) -> _Form:
-    """What a cell computes: (operation, the earlier results it adds up) one by one, then what the output adds up.
-
-    Results are numbered in the order that makes the sequence smallest; the input is the empty sum. The sequence is
-    settled place by place, keeping every order that is smallest so far.
+    The result of node 1 can be used twice, beside and through node 2 (no other can): then its operation is marked, so
+    that it is told from two of one kind.
     """
-    sums: list[list[int]] = [[], [], [], []]  # results by edge
-    for edge, (source, target) in enumerate(EDGES):
-        operation = genes[edge]
-        if operation == 0 or (source and not sums[source]):
+    shared = 0 not in (genes[2], genes[4], genes[5])
+    sums: list[list[str]] = [["x"], [], [], []]
+    for edge, ((source, target), operation) in enumerate(zip(EDGES, genes, strict=True)):
+        if operation == 0 or not sums[source]:
             continue
-        sums[target].extend(sums[source] if source and operation == 1 else [edge])
-    used = set(sums[3])
-    for edge in reversed(range(len(EDGES))):
-        if edge in used:
-            used.update(sums[EDGES[edge][0]])
-    orders: list[dict[int, int]] = [{}]
-    sequence: list[tuple[int, Genes]] = []
-    for place in range(len(used)):
-        steps = [
-            ((genes[edge], _numbered(sums[EDGES[edge][0]], order)), {**order, edge: place})
-            for order in orders
-            for edge in used
-            if edge not in order and all(other in order for other in sums[EDGES[edge][0]])
-        ]
-        smallest = min(step for step, _ in steps)
-        sequence.append(smallest)
-        orders = [order for step, order in steps if step == smallest]
-    return tuple(sequence), min(_numbered(sums[3], order) for order in orders)
-
-
-def _numbered(results: list[int], order: dict[int, int]) -> Genes:
-    return tuple(sorted(order[result] for result in results))
+        if operation == 1 and source:
+            sums[target].extend(sums[source])
+        else:
+            mark = "*" if shared and edge == 0 else ""
+            sums[target].append(f"{operation}{mark}({'+'.join(sorted(sums[source]))})")
+    return "+".join(sorted(sums[3]))
 
 
 transnas_micro = register(TransNasMicro())
