@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import combinations
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,8 @@ def best_so_far(study: Study) -> go.Figure:
         hoverinfo="skip",
     )
     figure.update_xaxes(title="trial", rangemode="tozero")
-    figure.update_yaxes(title="position in the final ranking", type="log", autorange="reversed", dtick=1)
+    ticks = [step * 10**decade for decade in range(7) for step in (1, 2, 5)]
+    figure.update_yaxes(title="position in the final ranking", type="log", autorange="reversed", tickvals=ticks)
     return _dressed(figure, height=420)
 
 
@@ -64,7 +66,7 @@ def metrics_over_trials(study: Study) -> go.Figure:
         figure.add_trace(
             _dots(study, places, trials, [trial.number for trial in trials], _column(trials, name)), row, 1
         )
-        figure.update_yaxes(title=_titled(study, name), type=_scale(_column(trials, name)), row=row, col=1)
+        figure.update_yaxes(title=_titled(study, name), **_scale(_column(trials, name)), row=row, col=1)
     figure.update_xaxes(title="trial", row=len(names), col=1)
     return _dressed(figure, height=90 + 190 * len(names), legend=False)
 
@@ -76,7 +78,7 @@ def metric_pairs(study: Study) -> go.Figure | None:
     if not pairs:
         return None
     places = positions(study)
-    trials = shown(study, places)
+    trials = [trial for trial in shown(study, places) if trial.copied is None]
     columns = min(3, len(pairs))
     rows = -(-len(pairs) // columns)
     agreement = [f"rank correlation {_spearman(study, a, b)}" for a, b in pairs]
@@ -87,8 +89,8 @@ def metric_pairs(study: Study) -> go.Figure | None:
         row, column = i // columns + 1, i % columns + 1
         x, y = _column(trials, a), _column(trials, b)
         figure.add_trace(_dots(study, places, trials, x, y), row, column)
-        figure.update_xaxes(title=_titled(study, a), type=_scale(x), row=row, col=column)
-        figure.update_yaxes(title=_titled(study, b), type=_scale(y), row=row, col=column)
+        figure.update_xaxes(title=_titled(study, a), **_scale(x), row=row, col=column)
+        figure.update_yaxes(title=_titled(study, b), **_scale(y), row=row, col=column)
     figure.update_annotations(font_size=12)
     return _dressed(figure, height=60 + 330 * rows, legend=False)
 
@@ -102,7 +104,7 @@ def operators(study: Study) -> go.Figure:
     figure = go.Figure()
     for label, counts, total, colour in (
         ("of all trials", everything, len(study.complete), WORST),
-        (f"of the best {len(best)}", top, len(best), BEST),
+        (f"of the best {len(best)} networks", top, len(best), BEST),
     ):
         figure.add_bar(
             y=[escape(name) for name in names],
@@ -111,11 +113,12 @@ def operators(study: Study) -> go.Figure:
             orientation="h",
             marker={"color": colour},
             text=[f"{counts[name]:,}" for name in names],
+            textposition="outside",
+            cliponaxis=False,
             hovertemplate="%{y}: %{text} " + label + "<extra></extra>",
         )
     figure.update_xaxes(tickformat=".0%", rangemode="tozero")
-    figure.update_yaxes(autorange="reversed", automargin=True)
-    return _dressed(figure, height=120 + 62 * len(names))
+    return _bars(_dressed(figure, height=110 + 62 * len(names)))
 
 
 def losses(study: Study) -> go.Figure | None:
@@ -128,18 +131,19 @@ def losses(study: Study) -> go.Figure | None:
     for kind, colour in colours.items():
         rows = [(why, n) for (what, why), n in counts if what == kind]
         figure.add_bar(
-            y=[escape(why[:90]) for why, _ in rows],
+            y=["<br>".join(map(escape, wrap(why, 46)[:3])) for why, _ in rows],
             x=[n for _, n in rows],
             name=kind,
             orientation="h",
             marker={"color": colour},
             text=[f"{n:,}" for _, n in rows],
+            textposition="outside",
+            cliponaxis=False,
             showlegend=bool(rows),
             hovertemplate="%{y}: %{x}<extra>" + kind + "</extra>",
         )
     figure.update_xaxes(title="trials", rangemode="tozero")
-    figure.update_yaxes(autorange="reversed", automargin=True)
-    return _dressed(figure, height=130 + 40 * len(counts)).update_layout(barmode="stack")
+    return _bars(_dressed(figure, height=130 + 44 * len(counts))).update_layout(barmode="stack")
 
 
 def training_curves(runs: Sequence[TrainingRun]) -> go.Figure:
@@ -189,9 +193,9 @@ def lost(study: Study) -> list[tuple[tuple[str, str], int]]:
 
 def _dots(study: Study, places: dict[int, int], trials: Sequence[Trial], x: list[Any], y: list[Any]) -> go.Scatter:
     """One dot a trial, the best in front, the winner as a star."""
-    order = sorted(range(len(trials)), key=lambda i: -places[trials[i].number])
+    winner = next(iter(study.best_trials), None)
+    order = sorted(range(len(trials)), key=lambda i: (-places[trials[i].number], trials[i] is winner))
     ranks = [places[trials[i].number] for i in order]
-    winner = study.best_trials[0].number if study.best_trials else None
     return go.Scatter(
         x=[x[i] for i in order],
         y=[y[i] for i in order],
@@ -199,8 +203,8 @@ def _dots(study: Study, places: dict[int, int], trials: Sequence[Trial], x: list
         marker={
             "color": [-np.log(rank) for rank in ranks],
             "colorscale": [[0, WORST], [0.5, "#c98b5f"], [1, BEST]],
-            "size": [15 if trials[i].number == winner else 6 for i in order],
-            "symbol": ["star" if trials[i].number == winner else "circle" for i in order],
+            "size": [15 if trials[i] is winner else 6 for i in order],
+            "symbol": ["star" if trials[i] is winner else "circle" for i in order],
             "opacity": 0.85,
         },
         text=[f"trial {trials[i].number}, position {rank}" for i, rank in zip(order, ranks, strict=True)],
@@ -213,7 +217,7 @@ def _dressed(figure: go.Figure, height: int, legend: bool = True) -> go.Figure:
     figure.update_layout(
         template="none",
         height=height,
-        margin={"l": 70, "r": 20, "t": 50, "b": 60},
+        margin={"l": 70, "r": 20, "t": 45, "b": 50},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"family": "system-ui, sans-serif", "size": 13, "color": "#6b7280"},
@@ -221,10 +225,21 @@ def _dressed(figure: go.Figure, height: int, legend: bool = True) -> go.Figure:
         legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
         bargap=0.3,
     )
-    grid = {"gridcolor": "rgba(128,128,128,0.22)", "zeroline": False, "linecolor": "rgba(128,128,128,0.5)"}
+    grid = {
+        "title_font_size": 13,
+        "title_standoff": 8,
+        "gridcolor": "rgba(128,128,128,0.22)",
+        "zeroline": False,
+        "linecolor": "rgba(128,128,128,0.5)",
+    }
     figure.update_xaxes(**grid)
     figure.update_yaxes(**grid)
     return figure
+
+
+def _bars(figure: go.Figure) -> go.Figure:
+    """Horizontal bars read from the top; their names take the room they need."""
+    return figure.update_yaxes(autorange="reversed", automargin=True, showgrid=False, ticksuffix=" ")
 
 
 def _by_operator(trials: Iterable[Trial]) -> dict[str, list[Trial]]:
@@ -255,10 +270,10 @@ def _column(trials: Iterable[Trial], name: str) -> list[float | None]:
     return [trial.values.get(name) for trial in trials]
 
 
-def _scale(values: Iterable[float | None]) -> str:
-    """`log` for positive values of very different sizes."""
+def _scale(values: Iterable[float | None]) -> dict[str, Any]:
+    """Powers of ten for positive values of very different sizes."""
     known = [value for value in values if value is not None]
-    return "log" if known and min(known) > 0 and max(known) > 300 * min(known) else "linear"
+    return {"type": "log", "dtick": 1} if known and min(known) > 0 and max(known) > 300 * min(known) else {}
 
 
 def _titled(study: Study, name: str) -> str:

@@ -107,8 +107,8 @@ def _sections(study: Study, extra: Extra) -> Iterator[str]:
             plots.show(
                 pairs,
                 "Metrics against each other, one dot a trial, more orange for a better one; the star is the winner. The "
-                "rank correlation (Spearman's) is 1 where two metrics order all complete trials alike, 0 where one "
-                "says nothing about the other.",
+                "rank correlation (Spearman's, each metric turned so that more is better) is 1 where two order all "
+                "complete trials alike, 0 where one says nothing about the other, -1 where they contradict each other.",
             ),
         )
     known = len(tables.ancestors(study, winner))

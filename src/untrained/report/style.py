@@ -18,7 +18,10 @@ h1 { margin: .1rem 0 1.2rem; font-size: 2rem; line-height: 1.2; overflow-wrap: a
 h2 { margin: 3rem 0 .8rem; padding-top: .8rem; font-size: 1.4rem; border-top: 1px solid var(--line); }
 h3 { margin: 1.8rem 0 .4rem; font-size: 1.1rem; }
 dl { display: flex; flex-wrap: wrap; gap: .6rem; margin: 0; }
-dl div { flex: 1 1 7.5rem; padding: .6rem .8rem; background: var(--card); border-radius: .5rem; }
+dl div {
+  flex: 1 1 7.5rem; display: flex; flex-direction: column; justify-content: space-between;
+  padding: .6rem .8rem; background: var(--card); border-radius: .5rem;
+}
 dt { color: var(--soft); font-size: .82rem; line-height: 1.3; }
 dd { margin: 0; font-size: 1.35rem; font-weight: 600; font-variant-numeric: tabular-nums; }
 code, pre { font: .86em/1.5 ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
@@ -28,12 +31,11 @@ figure { margin: 1.4rem 0; }
 figcaption, caption { color: var(--soft); font-size: .9rem; }
 figcaption { margin-top: .3rem; max-width: 52rem; }
 .scroll { overflow-x: auto; }
-table { width: 100%; border-collapse: collapse; font-size: .9rem; margin: 1rem 0; }
+table { border-collapse: collapse; font-size: .9rem; margin: 1rem 0; }
 caption { caption-side: bottom; padding-top: .5rem; text-align: left; }
-th, td { padding: .35rem .7rem .35rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
+th, td { padding: .35rem 1rem .35rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.text:last-child { padding-left: .8rem; }
 .tree, .tree ul { list-style: none; margin: 0; padding-left: 1.1rem; }
 .tree { padding-left: 0; }
 .tree ul { border-left: 2px solid var(--line); }
