@@ -58,17 +58,18 @@ class Genetic(Searcher):
 
     def ask(self, pending: Sequence[Proposal]) -> Proposal | None:
         position = self._heard + len(pending)
-        if self._places_taken(position) + self._born + len(pending) >= self.population and pending:
+        if self._places_taken(position) + len(self._children) + len(pending) >= self.population:
             return None
         return self._child(position)
 
     def _learn(self, trial: Trial) -> None:
         self._heard += 1
         if trial.state == "complete":
-            self._born += 1
             self._children.append(trial)
-        if self._places_taken(self._heard) + self._born >= self.population:
-            survivors = [trial for _, pair in self._survivors for trial in pair]
+        while self._places_taken(self._heard) + len(self._children) >= self.population:
+            # The last child, or the pair that takes the last place, ends the generation: later pairs are not drawn.
+            pairs = -(-(self.population - len(self._children)) // 2)
+            survivors = [trial for _, pair in self._survivors[:pairs] for trial in pair]
             self._generation += 1
             self._start(survivors + self._children)
 
@@ -76,7 +77,7 @@ class Genetic(Searcher):
 
     def _start(self, parents: list[Trial]) -> None:
         self._parents = parents
-        self._heard = self._born = 0
+        self._heard = 0
         self._children: list[Trial] = []
         self._plan: list[Proposal] = []
         self._survivors: list[tuple[int, tuple[Trial, Trial]]] = []

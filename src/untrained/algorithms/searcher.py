@@ -75,7 +75,7 @@ def make_searcher(name: str, space: Space, fitness: Fitness, seed: int, options:
         kind = type(known[option])
         if kind in (int, float) and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise InputError(f"the option {option!r} of {name!r} takes a number, not {value!r}")
-        if kind is int and value != int(value):
+        if kind is int and not float(value).is_integer():
             raise InputError(f"the option {option!r} of {name!r} takes a whole number, not {value!r}")
     return cls(space, fitness, seed, **{o: type(known[o])(v) for o, v in options.items()})
 

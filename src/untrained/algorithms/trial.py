@@ -26,7 +26,8 @@ class Trial:
 
     state: `asked` (no answer yet), `complete` (it has values), `rejected` (outside the limits, nothing was scored) or
     `failed` (it raised, ran out of memory or killed its worker). values: by objective, None where there is none; reasons:
-    why, by objective or under `limits` or `error`; seconds: what scoring took; copied: the number of the trial with the
+    why, by objective or under `limits` or `error`; seconds: what scoring took; costs: of
+    those, by objective; copied: the number of the trial with the
     same network whose values these are.
     """
 
@@ -38,4 +39,5 @@ class Trial:
     values: Mapping[str, float | None] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    costs: Mapping[str, float] = field(default_factory=dict)
     copied: int | None = None

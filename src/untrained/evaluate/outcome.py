@@ -11,12 +11,13 @@ from untrained.architecture import Architecture
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """values: by objective, None where there is none; reasons: why, by objective; seconds: what it took; rejected: the
-    limit that the architecture breaks, in which case nothing was evaluated."""
+    """values: by objective, None where there is none; reasons: why, by objective; seconds: what it took; costs: of
+    those, by objective; rejected: the limit that the architecture breaks, in which case nothing was evaluated."""
 
     values: Mapping[str, float | None] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    costs: Mapping[str, float] = field(default_factory=dict)
     rejected: str | None = None
 
 

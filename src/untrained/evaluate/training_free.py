@@ -74,4 +74,5 @@ class TrainingFree:
             {name: reading.value for name, reading in readings.items()},
             {name: reading.reason for name, reading in readings.items() if reading.reason},
             time.perf_counter() - start,
+            {name: reading.seconds for name, reading in readings.items()},
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +43,7 @@ _TRIALS = sa.Table(
     sa.Column("objectives", sa.JSON, nullable=False),
     sa.Column("reasons", sa.JSON, nullable=False),
     sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("costs", sa.JSON, nullable=False),
     sa.Column("copied", sa.Integer),
     sa.Column("finished", sa.Text, nullable=False),
 )
@@ -59,31 +62,37 @@ class StudyRecord:
 class Journal:
     """A store of studies. `path` is an SQLite file, made when it does not exist; None keeps everything in memory.
 
-    Raises `StoreError` when the file is no such store, was written by a newer version, is locked by another process or
-    cannot be reached.
+    Raises `StoreError` when the file is no such store, was written by a newer version, is locked by another process for
+    more than `timeout` seconds or cannot be reached.
     """
 
-    def __init__(self, path: str | Path | None = None, *, must_exist: bool = False) -> None:
+    def __init__(self, path: str | Path | None = None, *, must_exist: bool = False, timeout: float = 10.0) -> None:
         self.path = None if path is None else Path(path)
         if self.path is not None:
             if must_exist and not self.path.is_file():
                 raise StoreError(f"there is no store {str(self.path)!r}; a search makes one, or give another --store")
             if not self.path.parent.is_dir():
                 raise StoreError(f"the folder {str(self.path.parent)!r} does not exist; make it, or store elsewhere")
-        self._engine = _engine(self.path)
+        self._engine = _engine(self.path, timeout)
+        # Without this an unclosed journal is a warning in Python 3.13.
+        weakref.finalize(self, self._engine.dispose)
         with self._talking() as connection:
-            self._prepare(connection)
+            self._prepare(connection, timeout)
 
-    def _prepare(self, connection: sa.Connection) -> None:
+    def _prepare(self, connection: sa.Connection, timeout: float) -> None:
         version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
         tables = set(sa.inspect(connection).get_table_names())
+        if tables and not {"studies", "trials"} <= tables:
+            raise StoreError(f"{str(self.path)!r} is a database of something else; give another --store")
         if version > VERSION:
             raise StoreError(
                 f"the store {str(self.path)!r} has layout {version} and this version reads up to {VERSION}; upgrade untrained"
             )
-        if tables and not {"studies", "trials"} <= tables:
-            raise StoreError(f"{str(self.path)!r} is a database of something else; give another --store")
+        _write_ahead(connection, timeout)
+        connection.exec_driver_sql("PRAGMA foreign_keys = ON")
         if version < VERSION:
+            # Of several processes that start on a new file, one makes the tables and the others wait for it.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
             _METADATA.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
 
@@ -143,6 +152,7 @@ class Journal:
                     "objectives": dict(trial.values),
                     "reasons": dict(trial.reasons),
                     "seconds": trial.seconds,
+                    "costs": dict(trial.costs),
                     "copied": trial.copied,
                     "finished": _now(),
                 },
@@ -162,6 +172,7 @@ class Journal:
                     values=row.objectives,
                     reasons=row.reasons,
                     seconds=row.seconds,
+                    costs=row.costs,
                     copied=row.copied,
                 )
                 for row in connection.execute(query)
@@ -183,26 +194,32 @@ class Journal:
 _INSERT_TRIAL = sa.insert(_TRIALS)
 
 
-def _engine(path: Path | None) -> sa.Engine:
+def _engine(path: Path | None, timeout: float) -> sa.Engine:
     options: dict[str, Any] = {"json_serializer": lambda value: json.dumps(value, separators=(",", ":"))}
     if path is None:
         return sa.create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}, **options)
-    # One connection stays open for the life of the journal; a second process waits 10 s for the lock before it gives up.
-    engine = sa.create_engine(
+    # One connection stays open for the life of the journal; a second process waits for the lock before it gives up.
+    return sa.create_engine(
         sa.URL.create("sqlite", database=str(path)),
         poolclass=StaticPool,
-        connect_args={"timeout": 10, "check_same_thread": False},
+        connect_args={"timeout": timeout, "check_same_thread": False},
         **options,
     )
 
-    @sa.event.listens_for(engine, "connect")
-    def _pragmas(connection: Any, _: Any) -> None:
-        # With a write-ahead log, NORMAL loses nothing when the process is killed, and is much faster than FULL.
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA foreign_keys = ON")
 
-    return engine
+def _write_ahead(connection: sa.Connection, timeout: float) -> None:
+    """With a write-ahead log, NORMAL loses nothing when the process is killed, and is much faster than FULL."""
+    connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            return
+        except sa.exc.OperationalError:
+            # SQLite does not wait for other processes here, as it does everywhere else.
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def _plain(error: sa.exc.DatabaseError) -> str:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from untrained.algorithms.given import Given
 from untrained.algorithms.searcher import make_searcher
 from untrained.algorithms.trial import Trial
+from untrained.architecture import Architecture
 from untrained.errors import InputError, LimitError
 from untrained.registry import RANKINGS
 from untrained.seeds import derive, generator
 from untrained.spaces.space import Skeleton, Space
 from untrained.spaces.space import space as find_space
 from untrained.study.journal import Journal, StudyRecord
-from untrained.study.study import Study, same_setup
+from untrained.study.study import Study, check_budget, same_setup
 
 if TYPE_CHECKING:
     from untrained.evaluate.training_free import TrainingFree
@@ -53,6 +55,7 @@ def search(
     are counted on (the benchmark's own by default). store, name: where the study is kept; the same name continues it.
     workers: processes; the study is the same for any number. Raises `InputError` before any work starts.
     """
+    check_budget(evaluations)
     study = open_search(
         space, data, metrics=metrics, ranking=ranking, algorithm=algorithm, options=options, seed=seed, store=store,
         name=name, limits=limits, skeleton=skeleton, target=target, image_size=image_size,
@@ -76,8 +79,10 @@ def open_search(
     skeleton: Skeleton | str = "proxy",
     target: Skeleton | str | None = None,
     image_size: int | None = None,
+    given: Sequence[Architecture] | None = None,
 ) -> Study:
-    """The study that :func:`search` would run, made or continued but not run."""
+    """The study that :func:`search` would run, made or continued but not run. With `given` architectures, they are tried
+    in order, and no algorithm chooses."""
     from untrained.evaluate.limits import Limit
     from untrained.evaluate.training_free import TrainingFree
     from untrained.images.load import load_images
@@ -112,6 +117,8 @@ def open_search(
         "limits": [str(bound) for bound in bounds],
         "ahead": AHEAD,
     }
+    if given is not None:
+        setup |= {"algorithm": Given.name, "options": {}, "given": derive(*map(str, given))}
     wanted = max(metric.setting.total_images for metric in chosen)
     batch, labels = images.batch(max(1, min(wanted, len(images.train))), derive(seed, "images"))
     evaluator = TrainingFree(
@@ -126,7 +133,8 @@ def open_search(
         record = journal.create(name, setup)
     else:
         same_setup(record, setup)
-    return Study(journal, record, place, evaluator.directions, evaluator)
+    make = None if given is None else lambda study: Given(place, study.fitness, seed, given)
+    return Study(journal, record, place, evaluator.directions, evaluator, make)
 
 
 def load_study(store: str | Path | Journal, name: str | None = None) -> Study:

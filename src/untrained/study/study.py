@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,12 +42,14 @@ class Study:
         space: Space,
         directions: Mapping[str, int],
         evaluator: Evaluator | None = None,
+        make: Callable[[Study], Searcher] | None = None,
     ) -> None:
         self.journal = journal
         self.record = record
         self.space = space
         self.evaluator = evaluator
         self.directions = dict(directions)
+        self._make = make or _by_name
         self._trials: dict[int, Trial] = {trial.number: trial for trial in journal.trials(record)}
         self._known: dict[Architecture, Trial] = {}
         self._asked: dict[int, Proposal] = {}
@@ -99,7 +102,7 @@ class Study:
     @property
     def best_trials(self) -> list[Trial]:
         """The complete trials, best first under the ranking over the whole history, each network once."""
-        first = [trial for trial in self.complete if trial.copied is None]
+        first = sorted((t for t in self._known.values() if t.state == "complete"), key=lambda t: t.number)
         if not first:
             return []
         order = np.argsort(-self.fitness(first), kind="stable")
@@ -164,7 +167,7 @@ class Study:
             raise InputError(f"trial {number} was not asked for, or has been told already")
         if set(values) != set(self.directions):
             raise InputError(f"values are expected for {', '.join(self.directions)}, not {', '.join(values)}")
-        return self._finish(number, self._asked[number], Outcome(values))
+        return self._finish(number, self._asked[number], Outcome({name: values[name] for name in self.directions}))
 
     def run(
         self,
@@ -179,8 +182,7 @@ class Study:
         workers: processes (1 evaluates in this one); timeout: seconds a candidate may take; on_trial: called with each
         trial once it is recorded. A `KeyboardInterrupt` leaves everything that has ended recorded.
         """
-        if evaluations < 1:
-            raise InputError(f"evaluations is at least 1, not {evaluations}")
+        check_budget(evaluations)
         if self.evaluator is None:
             raise InputError(f"the study {self.name!r} was loaded to be read; continue it with untrained.search(...)")
         if self.evaluations >= evaluations:
@@ -189,7 +191,7 @@ class Study:
         self._rewind()
         running: dict[int, Architecture] = {}
         twins: dict[int, Architecture] = {}
-        with one_thread(), make_executor(self.evaluator, workers, timeout) as executor:
+        with one_thread(), make_executor(self.evaluator, workers, timeout) as executor, self._forgetting():
             while True:
                 while self.evaluations + len(running) + len(twins) < evaluations:
                     step = self._next()
@@ -219,9 +221,17 @@ class Study:
 
     def _rewind(self) -> None:
         """A searcher that knows nothing yet; the loop replays what is recorded."""
-        options = dict(self.setup["options"])
-        self._searcher = make_searcher(self.setup["algorithm"], self.space, self.fitness, self.seed, options)
+        self._searcher = self._make(self)
         self._asked.clear()
+
+    @contextmanager
+    def _forgetting(self) -> Iterator[None]:
+        """What was asked inside is forgotten afterwards: a search that was interrupted leaves trials unanswered."""
+        try:
+            yield
+        finally:
+            self._searcher = None
+            self._asked.clear()
 
     def _next(self) -> tuple[int, Proposal] | None:
         """The next number and what is to be tried; None when the oldest trial under way must end first.
@@ -256,7 +266,9 @@ class Study:
         elif answer.rejected is not None:
             trial = _trial(number, proposal, "rejected", reasons={"limits": answer.rejected}, seconds=answer.seconds)
         else:
-            trial = _trial(number, proposal, "complete", answer.values, answer.reasons, answer.seconds)
+            values = {name: None if value is None else float(value) for name, value in answer.values.items()}
+            costs = answer.costs
+            trial = _trial(number, proposal, "complete", values, answer.reasons, answer.seconds, costs)
         self._store(trial)
         return trial
 
@@ -272,7 +284,9 @@ class Study:
         self._remember(trial)
 
     def _remember(self, trial: Trial) -> None:
-        self._known.setdefault(self.space.canonical(trial.architecture), trial)
+        known = self._known.setdefault(self.space.canonical(trial.architecture), trial)
+        if trial.state == "complete" != known.state:
+            self._known[self.space.canonical(trial.architecture)] = trial
         rejected = trial.state == "rejected"
         self._rejected += rejected
         self._rejected_in_a_row = self._rejected_in_a_row + 1 if rejected else 0
@@ -284,6 +298,18 @@ class Study:
             )
 
 
+def check_budget(evaluations: int) -> None:
+    """Refuse a number of evaluations that is none."""
+    if evaluations < 1:
+        raise InputError(f"evaluations is at least 1, not {evaluations}")
+
+
+def _by_name(study: Study) -> Searcher:
+    """The algorithm that the study's setup names."""
+    setup = study.setup
+    return make_searcher(setup["algorithm"], study.space, study.fitness, study.seed, dict(setup["options"]))
+
+
 def _trial(
     number: int,
     proposal: Proposal,
@@ -291,11 +317,12 @@ def _trial(
     values: Mapping[str, float | None] | None = None,
     reasons: Mapping[str, str] | None = None,
     seconds: float = 0.0,
+    costs: Mapping[str, float] | None = None,
     copied: int | None = None,
 ) -> Trial:
     return Trial(
         number, proposal.architecture, proposal.parents, proposal.operator, state, values or {}, reasons or {}, seconds,
-        copied,
+        costs or {}, copied,
     )  # fmt: skip
 
 
