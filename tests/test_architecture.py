@@ -47,7 +47,7 @@ def test_notebooks_show_the_picture() -> None:
 
 
 def test_tokens_say_what_they_mean() -> None:
-    token = Token("C", "conv", (("filters", 64), ("rate", 0.25)))
+    token = Token("C", "conv", (("filters", 64.0), ("rate", 0.25)))
     assert str(token) == "conv(filters=64, rate=0.25)"
     assert str(Token("s", "skip")) == "skip"
     assert (token.get("filters"), token.get("rate"), token.get("kernel")) == (64, 0.25, None)
