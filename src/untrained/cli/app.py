@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from untrained.cli.algorithms import algorithms
+from untrained.cli.doctor import doctor
+from untrained.cli.metrics import metrics
+from untrained.cli.report import report
+from untrained.cli.score import score
 from untrained.cli.search import search
+from untrained.cli.spaces import spaces
+from untrained.cli.studies import studies
 
 DONE, OUR_FAULT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
-_ClickError = typer.BadParameter.__mro__[2]
+_ClickError: Any = typer.BadParameter.__mro__[2]
 """The base of all usage errors; typer brings its own copy of click or not, depending on its version."""
 
 app = typer.Typer(
@@ -21,8 +28,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for _verb in (search,):
+for _verb in (search, score, report, spaces, metrics, algorithms, doctor):
     app.command()(_verb)
+app.add_typer(studies)
 
 
 @app.callback()
@@ -49,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except _ClickError as error:
         context = getattr(error, "ctx", None)
-        message: str = error.format_message()  # type: ignore[attr-defined]
+        message: str = error.format_message()
         if not message:
             return BAD_INPUT
         return _fail(f"{message} See: {context.command_path if context else 'untrained'} --help")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from untrained.errors import InputError, UntrainedError
 from untrained.report.training_run import TrainingRun
@@ -105,7 +105,7 @@ def _train_side_by_side(
     context = multiprocessing.get_context("spawn")
     runs: dict[int, TrainingRun] = {}
     children = []
-    listening: dict[Any, int] = {}
+    listening: dict[Connection, int] = {}
     try:
         for i, (entry, file) in enumerate(zip(entries, files, strict=True)):
             ear, mouth = context.Pipe(duplex=False)
@@ -115,10 +115,10 @@ def _train_side_by_side(
             children.append(child)
             listening[ear] = i
         while listening:
-            for ear in wait(list(listening)):
-                i = listening[ear]
+            ready = wait(list(listening))
+            for ear, i in [(ear, i) for ear, i in listening.items() if ear in ready]:
                 try:
-                    said = ear.recv()  # type: ignore[union-attr]
+                    said = ear.recv()
                 except EOFError:
                     raise RuntimeError(f"the process that trained the {entries[i].label} died") from None
                 if isinstance(said, BaseException):

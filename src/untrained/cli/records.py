@@ -18,7 +18,7 @@ def study_record(study: Study) -> dict[str, Any]:
         "store": None if study.journal.path is None else str(study.journal.path),
         "created": study.record.created,
         "evaluations": study.evaluations,
-        **study.counts(),
+        "counts": dict(study.counts()),
         "setup": dict(study.setup),
     }
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from untrained.cli.options import STORE, Json, Store, file_name, read_settings, split_names
+from untrained.cli.options import STORE, Json, Store, read_settings, split_names
 
 if TYPE_CHECKING:
     from untrained.report.training_run import TrainingRun
     from untrained.study.study import Study
 
-RUNS = Path("runs")
 TOP = 5
 
 
@@ -74,22 +73,30 @@ def search(
     try:
         if timeout is not None and timeout <= 0:
             raise typer.BadParameter("a timeout is longer than 0 seconds", param_hint="--timeout")
+        from untrained.cli.report import default_page, kept_runs
         from untrained.cli.terminal import notes
+        from untrained.errors import InputError
         from untrained.study.search import TRIO, open_search
 
         told = notes()
         if train:
             _check_recipe(recipe)
+        if report is not None and report.is_dir():
+            raise typer.BadParameter(f"{report} is a folder; give it a file name", param_hint="--report")
         store.parent.mkdir(parents=True, exist_ok=True)
         study = open_search(
             space, data, metrics=split_names([*(metric or []), metrics]) or TRIO, ranking=ranking,
             algorithm=algorithm, options=read_settings(option or []), seed=seed, store=store, name=name,
             limits=limit or [], skeleton=skeleton, target=target, image_size=image_size,
         )  # fmt: skip
-        page = None if no_report else _page(report, study)
+        if train and study.setup["num_classes"] is None:
+            raise InputError(f"--train needs labels, and the images {study.setup['data']!r} have none")
+        page = None if no_report else report or default_page(study)
         workers = workers or cores()
         _run(study, evaluations, workers, timeout)
-        runs = _train(study, page, recipe, epochs, workers) if train else []
+        _check_found(study)
+        files = page or default_page(study)
+        runs = _train(study, files, recipe, epochs, workers) if train else kept_runs(study, files)
         if page is not None:
             told.print("writing the report")
             _report(study, page, runs, evaluations, more)
@@ -116,16 +123,6 @@ def _check_recipe(recipe: str) -> None:
     find_recipe(recipe)
 
 
-def _page(report: Path | None, study: Study) -> Path:
-    from untrained.errors import InputError
-
-    page = report or RUNS / f"{file_name(study.name)}.html"
-    if page.is_dir():
-        raise InputError(f"{page} is a folder; give --report a file, as in {page / 'report.html'}")
-    page.parent.mkdir(parents=True, exist_ok=True)
-    return page
-
-
 def _run(study: Study, evaluations: int, workers: int, timeout: float | None) -> None:
     from untrained.cli.progress import SearchProgress
     from untrained.cli.terminal import notes
@@ -145,14 +142,23 @@ def _run(study: Study, evaluations: int, workers: int, timeout: float | None) ->
     told.print(progress.line())
 
 
-def _train(study: Study, page: Path | None, recipe: str, epochs: int | None, workers: int) -> list[TrainingRun]:
+def _check_found(study: Study) -> None:
+    from untrained.errors import InputError
+    from untrained.report.losses import lost
+
+    if not study.complete:
+        (what, why), times = lost(study)[0]
+        raise InputError(f"no candidate could be scored; {times:,} {what}: {why}")
+
+
+def _train(study: Study, page: Path, recipe: str, epochs: int | None, workers: int) -> list[TrainingRun]:
     from untrained.cli.duel import Training, contenders, train_all
     from untrained.cli.terminal import notes
     from untrained.report.training_run import write_runs
 
     told = notes()
-    weights = (page or RUNS / f"{file_name(study.name)}.html").with_suffix(".safetensors")
-    weights.parent.mkdir(parents=True, exist_ok=True)
+    page.parent.mkdir(parents=True, exist_ok=True)
+    weights = page.with_suffix(".safetensors")
     _, height, width = study.setup["image_shape"]
     how = Training(
         study.setup["source"], height if height == width else None, study.setup["target"], recipe, epochs, study.seed
@@ -177,6 +183,7 @@ def _report(study: Study, page: Path, runs: list[TrainingRun], evaluations: int,
     from untrained.report.command import resume_command
     from untrained.report.page import Extra, write_report
 
+    page.parent.mkdir(parents=True, exist_ok=True)
     command = resume_command(study, 2 * max(evaluations, study.evaluations), more)
     write_report(study, page, extra=Extra(runs, command))
 
@@ -219,7 +226,7 @@ def _print_json(study: Study, page: Path | None, runs: list[TrainingRun], evalua
         "top": [trial_record(study, trial) for trial in study.best_trials[:TOP]],
         "training": [asdict(run) for run in runs],
         "report": None if page is None else str(page),
-        "resume": resume_command(study, max(evaluations, 2 * study.evaluations), more),
+        "resume": resume_command(study, 2 * max(evaluations, study.evaluations), more),
     }
     print_json(document)
 

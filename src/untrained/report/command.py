@@ -16,7 +16,7 @@ def resume_command(study: Study, evaluations: int, more: Sequence[str] = ()) -> 
     """
     setup, store = study.setup, study.journal.path
     source = setup.get("source")
-    if store is None or source is None:
+    if store is None or source is None or "given" in setup:
         return None
     _, height, width = setup["image_shape"]
     words = ["untrained", "search", "--space", setup["space"], "--data", source]

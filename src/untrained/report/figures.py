@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
-from itertools import combinations
+from itertools import combinations, cycle
 from textwrap import wrap
 from typing import Any
 
@@ -16,6 +15,7 @@ from plotly.subplots import make_subplots
 from scipy.stats import rankdata
 
 from untrained.algorithms.trial import Trial
+from untrained.report.losses import lost
 from untrained.report.standing import positions, shown
 from untrained.report.training_run import TrainingRun
 from untrained.study.study import Study
@@ -31,7 +31,7 @@ def best_so_far(study: Study) -> go.Figure:
     """The final position of every trial, and of the best one until then, over the trials."""
     places = positions(study)
     figure = go.Figure()
-    for colour, (operator, trials) in zip(_cycle(), _by_operator(shown(study, places)).items(), strict=False):
+    for colour, (operator, trials) in zip(cycle(COLOURS), _by_operator(shown(study, places)).items(), strict=False):
         figure.add_scatter(
             x=[trial.number for trial in trials],
             y=[places[trial.number] for trial in trials],
@@ -171,23 +171,6 @@ def training_curves(runs: Sequence[TrainingRun]) -> go.Figure:
     return _dressed(figure, height=360)
 
 
-def lost(study: Study) -> list[tuple[tuple[str, str], int]]:
-    """((rejected, failed or without a value; the reason), number of trials), most frequent first.
-
-    Numbers in reasons are left out, so that equal faults count as one.
-    """
-    counts: Counter[tuple[str, str]] = Counter()
-    for trial in study.trials:
-        if trial.state == "rejected":
-            counts["rejected", trial.reasons.get("limits", "").split(" breaks ")[-1] or "outside the limits"] += 1
-        elif trial.state == "failed":
-            counts["failed", _without_numbers(trial.reasons.get("error", "unknown"))] += 1
-        else:
-            for name, why in trial.reasons.items():
-                counts["without a value", _without_numbers(f"{name}: {why}")] += 1
-    return counts.most_common()
-
-
 # -- parts -------------------------------------------------------------------------------------------------------------
 
 
@@ -287,11 +270,3 @@ def _spearman(study: Study, a: str, b: str) -> str:
     if len(both) < 3 or (ranks.std(axis=0) == 0).any():
         return "–"
     return f"{np.corrcoef(ranks.T)[0, 1]:.2f}"
-
-
-def _without_numbers(text: str) -> str:
-    return re.sub(r"\d[\d.,]*(e[+-]?\d+)?", "#", text)
-
-
-def _cycle() -> list[str]:
-    return list(COLOURS)

@@ -12,10 +12,10 @@ MOST_SHOWN = 4000
 
 
 def positions(study: Study) -> dict[int, int]:
-    """The position of each complete trial by number, 1 for the best; copies share that of their origin."""
-    found = {trial.number: place for place, trial in enumerate(study.best_trials, start=1)}
-    copies = {trial.number: found[trial.copied] for trial in study.complete if trial.copied in found}
-    return found | copies
+    """The position of each complete trial by number, 1 for the best; trials of one network share theirs."""
+    canonical = study.space.canonical
+    found = {canonical(trial.architecture): place for place, trial in enumerate(study.best_trials, start=1)}
+    return {trial.number: found[canonical(trial.architecture)] for trial in study.complete}
 
 
 def shown(study: Study, places: dict[int, int]) -> list[Trial]:
