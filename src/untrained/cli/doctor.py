@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import re
@@ -79,7 +80,7 @@ def _version(package: str) -> str | None:
 def _torch() -> dict[str, Any]:
     """Devices and threads."""
     try:
-        import torch
+        torch = importlib.import_module("torch")  # Looked at, not computed with.
     except ImportError:
         return {}
     count = torch.cuda.device_count()
@@ -116,8 +117,6 @@ def _line(value: Any) -> str:
         return ", ".join(f"{key} {_line(item)}" for key, item in value.items()) or "none"
     if isinstance(value, list):
         return "; ".join(map(str, value)) or "none"
-    return (
-        {True: "yes", False: "no", None: "missing"}.get(value, str(value))
-        if value in (True, False, None)
-        else str(value)
-    )
+    if value is None or isinstance(value, bool):
+        return {True: "yes", False: "no", None: "missing"}[value]
+    return str(value)

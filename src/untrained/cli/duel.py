@@ -110,7 +110,10 @@ def _train_side_by_side(
         for i, (entry, file) in enumerate(zip(entries, files, strict=True)):
             ear, mouth = context.Pipe(duplex=False)
             child = context.Process(target=_child, args=(mouth, entry, how, file), daemon=True)
+            # Started while Ctrl-C is ignored, they ignore it for good: it is the parent's to handle.
+            handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
             child.start()
+            signal.signal(signal.SIGINT, handler)
             mouth.close()
             children.append(child)
             listening[ear] = i
@@ -136,8 +139,7 @@ def _train_side_by_side(
 
 
 def _child(mouth: Connection, entry: Contender, how: Training, weights: Path | None) -> None:
-    """Train one contender on one thread; Ctrl-C is the parent's to handle."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Train one contender, on one thread."""
     try:
         mouth.send(_train(entry, how, weights, mouth.send))
     except (BrokenPipeError, ConnectionResetError):

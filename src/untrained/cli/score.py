@@ -10,7 +10,6 @@ from untrained.cli.options import Json, split_names
 
 if TYPE_CHECKING:
     from untrained.architecture import Architecture
-    from untrained.images.image_set import ImageSet
     from untrained.metrics.metric import Metric
 
 
@@ -94,8 +93,11 @@ def _scored(
     target: str | None,
     seed: int,
 ) -> list[dict[str, Any]]:
+    """The records of all architectures, evaluated on the images and with the seeds that a search gives them."""
     from untrained.errors import InputError
+    from untrained.evaluate.training_free import TrainingFree
     from untrained.images.load import load_images
+    from untrained.registry import SPACES
     from untrained.seeds import derive
     from untrained.study.executors import one_thread
 
@@ -105,47 +107,27 @@ def _scored(
         raise InputError(f"the data {images.name!r} have no labels, which {', '.join(labelled)} need")
     wanted = max(m.setting.total_images for m in metrics)
     batch = images.batch(max(1, min(wanted, len(images.train))), derive(seed, "images"))
+    names = tuple(m.name for m in metrics)
+    records = []
     with one_thread():
-        return [_score(one, metrics, images, batch, skeleton, target, seed) for one in found]
-
-
-def _score(
-    architecture: Architecture,
-    metrics: list[Metric],
-    images: ImageSet,
-    batch: tuple[Any, Any],
-    skeleton: str,
-    target: str | None,
-    seed: int,
-) -> dict[str, Any]:
-    """One architecture, with the seed, the network and the images that a search gives it."""
-    import torch
-
-    from untrained.metrics.metric import score as read
-    from untrained.probe.probe import Size
-    from untrained.registry import SPACES
-    from untrained.seeds import derive
-
-    space = SPACES[architecture.space]
-    same = space.canonical(architecture)
-    shape = (images.channels, *images.image_size)
-    classes = images.num_classes or 10
-    with torch.device("meta"):
-        size = Size.of(space.build(same, num_classes=classes, in_chans=shape[0], skeleton=target), shape)
-    network = space.build(same, num_classes=classes, in_chans=shape[0], skeleton=skeleton)
-    readings = read(network, *batch, metrics, seed=derive(seed, "candidate", str(same)), size=size)
-    return {
-        "architecture": str(architecture),
-        "metrics": {
-            m.name: {
-                "value": readings[m.name].value,
-                "better": m.better,
-                "seconds": readings[m.name].seconds,
-                "reason": readings[m.name].reason,
+        for architecture in found:
+            space = SPACES[architecture.space]
+            evaluator = TrainingFree(
+                space, names, *batch, images.num_classes or 10, space.skeleton(skeleton), space.skeleton(target)
+            )
+            network = space.canonical(architecture)
+            outcome = evaluator(network, seed=derive(seed, "candidate", str(network)))
+            readings = {
+                m.name: {
+                    "value": outcome.values[m.name],
+                    "better": m.better,
+                    "seconds": outcome.costs.get(m.name),
+                    "reason": outcome.reasons.get(m.name),
+                }
+                for m in metrics
             }
-            for m in metrics
-        },
-    }
+            records.append({"architecture": str(architecture), "metrics": readings})
+    return records
 
 
 def _print_one(record: dict[str, Any], metrics: list[Metric]) -> None:
@@ -157,7 +139,7 @@ def _print_one(record: dict[str, Any], metrics: list[Metric]) -> None:
     for m in metrics:
         one = record["metrics"][m.name]
         meaning = m.summary if one["reason"] is None else f"no value: {one['reason']}"
-        rows.add_row(m.name, number(one["value"]), m.better, f"{one['seconds']:.3f}", meaning)
+        rows.add_row(m.name, number(one["value"]), m.better, number(one["seconds"]), meaning)
     out.print(rows)
 
 

@@ -58,6 +58,7 @@ def show(store: Store = STORE, name: Name = None, as_json: Json = False) -> None
     from untrained.cli.records import study_record, trial_record
     from untrained.cli.terminal import number, print_json, results, table
     from untrained.report.command import resume_command
+    from untrained.report.tables import plain
     from untrained.study.search import load_study
 
     study = load_study(store, name)
@@ -71,7 +72,7 @@ def show(store: Store = STORE, name: Name = None, as_json: Json = False) -> None
     facts.add_row("created", study.record.created)
     facts.add_row("trials", ", ".join(f"{number} {state}" for state, number in study.counts().items()))
     for key, value in study.setup.items():
-        facts.add_row(key.replace("_", " "), json.dumps(value, ensure_ascii=False) if value else "–")
+        facts.add_row(key.replace("_", " "), plain(value))
     out.print(facts)
     best = table(">#", *(f">{metric}" for metric in study.directions), "operator", "~architecture")
     for trial in study.best_trials[:TOP]:

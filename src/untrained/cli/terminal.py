@@ -51,8 +51,12 @@ def table(*columns: str) -> Table:
 
 
 def number(value: float | None) -> str:
-    """A score for people: four digits, or a dash where there is none."""
-    return "–" if value is None else f"{value:.4g}"
+    """A score for people: whole numbers in full, others with four digits, or a dash where there is none."""
+    if value is None:
+        return "–"
+    if value == round(value) and abs(value) < 1e15:
+        return f"{value:,.0f}"
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:.4g}"
 
 
 def count(value: int | None) -> str:

@@ -68,7 +68,7 @@ def runs_table(runs: Sequence[TrainingRun]) -> str:
 
 def setup_table(setup: Mapping[str, Any]) -> str:
     """Every choice that makes the study repeatable."""
-    rows = [[escape(key.replace("_", " ")), f"<code>{breakable(_plain(value))}</code>"] for key, value in setup.items()]
+    rows = [[escape(key.replace("_", " ")), f"<code>{breakable(plain(value))}</code>"] for key, value in setup.items()]
     return table(["choice", "value"], rows, caption="The setup as it is stored.", texts=(0, 1))
 
 
@@ -125,8 +125,12 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str, 
 
 
 def number(value: float | None) -> str:
-    """A score with five digits, or a dash."""
-    return "–" if value is None else f"{value:.5g}"
+    """Whole numbers in full, others with five digits, or a dash."""
+    if value is None:
+        return "–"
+    if value == round(value) and abs(value) < 1e15:
+        return f"{value:,.0f}"
+    return f"{value:,.0f}" if 1e5 <= abs(value) < 1e7 else f"{value:.5g}"
 
 
 def breakable(text: str) -> str:
@@ -137,7 +141,8 @@ def breakable(text: str) -> str:
     return broken
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """A choice of a setup as text."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key}={item}" for key, item in value.items()) or "–"
     if isinstance(value, list | tuple):
