@@ -1,0 +1,29 @@
+"""Every registered algorithm keeps the contract of searchers."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+import pytest
+
+import untrained.algorithms
+from untrained.algorithms.given import Given
+from untrained.algorithms.searcher import Searcher
+from untrained.registry import ALGORITHMS
+from untrained.testing.searcher import SearcherContract
+
+COVERED = ALGORITHMS.names()
+
+
+class TestRegistered(SearcherContract):
+    @pytest.fixture(params=COVERED)
+    def algorithm(self, request: pytest.FixtureRequest) -> str:
+        return request.param
+
+
+def test_every_searcher_of_the_package_is_covered() -> None:
+    for module in pkgutil.iter_modules(untrained.algorithms.__path__):
+        importlib.import_module(f"untrained.algorithms.{module.name}")
+    names = {cls.name for cls in Searcher.__subclasses__() if cls.__module__.startswith("untrained.")}
+    assert names - {Given.name} == set(COVERED)
