@@ -389,7 +389,10 @@ def test_every_parameter_of_every_network_learns() -> None:
 @pytest.mark.parametrize("side", [8, 13, 28])
 def test_images_of_any_size_pass(side: int) -> None:
     network = nasbench101.build(nasbench101.from_matrix(*PUBLISHED), skeleton="proxy", in_chans=1)
-    assert network(torch.zeros(2, 1, side, side)).shape == (2, 10)
+    images = torch.zeros(2, 1, side, side)
+    assert network(images).shape == (2, 10)
+    quarter = -(-side // 4)
+    assert network.body(network.stem(images)).shape == (2, 64, quarter, quarter)
 
 
 def test_too_few_channels_are_refused() -> None:

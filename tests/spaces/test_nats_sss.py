@@ -9,17 +9,22 @@ from torch.nn import functional as F
 
 from untrained.architecture import Architecture
 from untrained.errors import ArchitectureError, InputError
+from untrained.nn.counts import count_macs, count_parameters
 from untrained.seeds import generator
 from untrained.spaces.nats_sss import nats_sss
 from untrained.spaces.nats_tss import nats_tss
 from untrained.spaces.networks.nats import tss_cell
 
 GENES = st.lists(st.integers(0, 7), min_size=5, max_size=5)
-# Parameters by number of classes and the index, from the benchmark's own files (NATS-sss-v1_0-50262-simple).
+# Index, then (image side, parameters, FLOPs) by number of classes, from the benchmark's own files
+# (NATS-sss-v1_0-50262-simple). Its FLOPs are multiply-accumulates and the biases of the last layer.
 OFFICIAL = {
-    "8:8:8:8:8": (0, {10: 11_714, 100: 12_524, 120: 12_704}),
-    "8:8:8:16:32": (11, {10: 49_202, 100: 52_172, 120: 52_832}),
-    "8:8:40:32:40": (284, {10: 144_834, 100: 148_524, 120: 149_344}),
+    "8:8:8:8:8": (0, {10: (32, 11_714, 4_481_114), 100: (32, 12_524, 4_481_924), 120: (16, 12_704, 1_121_336)}),
+    "8:8:8:16:32": (11, {10: (32, 49_202, 6_840_650), 100: (32, 52_172, 6_843_620), 120: (16, 52_832, 1_714_040)}),
+    "8:8:40:32:40": (
+        284,
+        {10: (32, 144_834, 21_827_994), 100: (32, 148_524, 21_831_684), 120: (16, 149_344, 5_461_816)},
+    ),
 }
 
 
@@ -42,13 +47,14 @@ def formula(widths: tuple[int, ...], classes: int) -> int:
 
 
 @pytest.mark.parametrize("text", OFFICIAL)
-def test_networks_have_the_official_parameter_counts(text: str) -> None:
+def test_networks_have_the_official_costs(text: str) -> None:
     index, counts = OFFICIAL[text]
     architecture = nats_sss.parse(text)
     assert nats_sss.index(architecture) == index
-    for classes, count in counts.items():
+    for classes, (side, parameters, flops) in counts.items():
         network = nats_sss.build(architecture, num_classes=classes)
-        assert sum(p.numel() for p in network.parameters()) == count
+        assert count_parameters(network) == parameters
+        assert count_macs(network, (3, side, side)) + classes == flops
 
 
 @settings(deadline=None, max_examples=15)
