@@ -103,7 +103,7 @@ class Journal:
                 yield connection
         except sa.exc.IntegrityError:
             raise StoreError(
-                "this trial is in the store already: another process is running the same study; stop one of the two"
+                "the store has this study or trial already: another process is running the same study; stop one of the two"
             ) from None
         except sa.exc.DatabaseError as error:
             raise StoreError(f"the store {str(self.path)!r} cannot be used: {_plain(error)}") from None
