@@ -113,6 +113,7 @@ def test_variation_stays_in_the_space(first: list[int], second: list[int], seed:
         ("8:8:8:8:8:8", 10),
         ("", 1),
         ("8-8:8:8:8", 2),
+        pytest.param("9" * 5000, 1, id="long"),
     ],
 )
 def test_bad_texts_point_at_the_place(text: str, column: int) -> None:

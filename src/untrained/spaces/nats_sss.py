@@ -27,7 +27,7 @@ STEP = 8
 CELL = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|"
 """The cell of every network, number 9930 of the topology space."""
 
-_WIDTH = re.compile(r"\d+")
+_WIDTH = re.compile(r"[0-9]{1,9}")
 
 
 @final

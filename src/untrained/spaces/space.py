@@ -84,6 +84,7 @@ class Space(ABC):
 
     def canonical(self, architecture: Architecture) -> Architecture:
         """One representative for all architectures whose networks compute the same function."""
+        self._own(architecture)
         return architecture
 
     @abstractmethod
