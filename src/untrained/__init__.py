@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from untrained.similarity.alignment import align as align
     from untrained.similarity.alignment import similarity as similarity
     from untrained.similarity.alignment import similarity_matrix as similarity_matrix
+    from untrained.spaces.choices import define_space as define_space
     from untrained.spaces.space import Skeleton as Skeleton
     from untrained.spaces.space import Space as Space
     from untrained.spaces.space import create_model as create_model
     from untrained.spaces.space import space as space
+    from untrained.study.correlate import correlate as correlate
     from untrained.study.search import load_study as load_study
     from untrained.study.search import search as search
     from untrained.study.study import Study as Study
@@ -46,10 +48,12 @@ _HOMES = {
     "align": "similarity.alignment",
     "similarity": "similarity.alignment",
     "similarity_matrix": "similarity.alignment",
+    "define_space": "spaces.choices",
     "Skeleton": "spaces.space",
     "Space": "spaces.space",
     "create_model": "spaces.space",
     "space": "spaces.space",
+    "correlate": "study.correlate",
     "load_study": "study.search",
     "search": "study.search",
     "Study": "study.study",
