@@ -128,7 +128,7 @@ def test_an_independent_implementation_agrees() -> None:
 # -- similarity ----------------------------------------------------------------------------------------------------
 
 
-@given(seeds, st.sampled_from([-0.5, -2.0, 0.0, (-1.0, -0.2)]))
+@given(seeds, st.sampled_from([-0.5, -0.3, -0.7, -2.0, 0.0, (-1.0, -0.2)]))
 @quick
 def test_similarity_is_symmetric_within_0_and_1_and_1_for_identical_sequences_only(
     seed: int, gap: float | tuple[float, float]
@@ -223,7 +223,7 @@ def test_a_function_that_is_not_symmetric_has_the_first_architecture_as_row() ->
 @pytest.mark.parametrize(
     ("costs", "message"),
     [
-        ({("B", "I"): 7.0}, "at most their mean"),
+        ({("B", "I"): 2.5}, "at most their mean"),
         ({("B", "B"): 0.0}, "positive for a token with itself"),
         ({("B", "I"): float("nan")}, "expected finite points"),
         ({"BI": 1.0}, "keyed by pairs"),

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from untrained.architecture import Architecture, Token
 from untrained.errors import InputError
 from untrained.similarity import align, similarity, similarity_matrix
+from untrained.similarity.alignment import alignment
 from untrained.similarity.costs import general
 from untrained.similarity.forms import Form, form, structured
 from untrained.similarity.matrix import matrix
 from untrained.similarity.scheme import Scheme
 from untrained.spaces.space import space
 
-SPACES = ("nats-tss", "darts", "darts-loose", "nasbench101")
+SPACES = ("nats-tss", "darts", "darts-loose", "nasbench101", "transnas-micro")
 SCHEME = Scheme(general, -0.5, -0.5)
 seeds = st.integers(0, 2**32 - 1)
 quick = settings(deadline=None, max_examples=30)
@@ -178,6 +179,23 @@ def test_alignments_of_cells_hold_every_operation_once_in_an_order_both_allow(se
     ties = (earned - found.score) / 0.5
     assert ties == pytest.approx(round(ties), abs=1e-9)
     assert ties >= -1e-9
+
+
+@given(seeds)
+@quick
+def test_columns_of_cells_keep_the_order_of_both(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    cells = []
+    for mark in "ab":
+        ends = [sorted(rng.choice(4, 2, replace=False).tolist()) for _ in range(5)]
+        # Every operation has a name of its own, so that its column can be found again.
+        cells.append([operation(f"conv{mark}{number}", *pair) for number, pair in enumerate(ends)])
+    shown = alignment(as_form(cells[0]), as_form(cells[1]), SCHEME).pairs
+    for cell, side in zip(cells, ("before", "after"), strict=True):
+        columns = {getattr(pair, side).kind: column for column, pair in enumerate(shown) if getattr(pair, side)}
+        assert len(columns) == len(cell)
+        for i, j in itertools.permutations(range(len(cell)), 2):
+            assert not reaches(cell, i, j) or columns[cell[i].kind] < columns[cell[j].kind]
 
 
 def test_residuals_of_vertex_cells_are_operations() -> None:

@@ -36,6 +36,9 @@ def test_a_cut_merges_what_is_exactly_as_similar() -> None:
     assert cluster(matrix).cut(similarity=0.7).max() == 1
     assert cluster(matrix).cut(similarity=0.71).max() == 7
     assert cluster(matrix).cut(similarity=0.0).max() == 0
+    # The means of 0.8 that the linkage takes are a rounding error above it.
+    matrix, _ = blocks([4], 0.2, 0.0, np.random.default_rng(1))
+    assert cluster(matrix).cut(similarity=0.2).max() == 0
 
 
 def test_the_leaf_order_is_the_best_of_all_the_hierarchy_allows() -> None:

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from untrained.errors import InputError
 from untrained.similarity import Population, diversity, similarity, similarity_matrix
 from untrained.similarity import population as module
+from untrained.similarity.forms import forms
+from untrained.similarity.scheme import scheme
 from untrained.spaces.space import space
 
 
@@ -48,16 +50,15 @@ def test_only_rows_of_new_members_are_computed(monkeypatch: pytest.MonkeyPatch) 
     assert computed == [(8, 0), (6, 4)]
 
 
-def test_known_pairs_are_left_alone_by_the_kernels() -> None:
-    """A wrong entry among known members survives an update: nothing recomputed it."""
+@pytest.mark.parametrize(("name", "gap"), [("chain", -0.5), ("chain", (-1.0, -0.25)), ("nats-tss", -0.5)])
+def test_the_kernels_skip_pairs_of_known_members(name: str, gap: float | tuple[float, float]) -> None:
     rng = np.random.default_rng(0)
-    for name in ("chain", "nats-tss"):
-        pool = [space(name).sample(rng) for _ in range(5)]
-        population = Population(pool[:4])
-        population._table[0, 1] = population._table[1, 0] = -7.0
-        following = population.updated(pool).matrix
-        assert following[0, 1] == -7.0
-        assert following[0, 4] == similarity(pool[0], pool[4])
+    members = forms([space(name).sample(rng) for _ in range(5)])
+    full, part = (module.matrix(members, scheme(name, None, gap, False), known=known) for known in (0, 3))
+    assert np.array_equal(part[3:], full[3:])
+    assert np.array_equal(part[:, 3:], full[:, 3:])
+    above = np.triu_indices(3, 1)
+    assert (part[:3, :3][above] != full[:3, :3][above]).all()
 
 
 def test_identical_networks_share_a_row() -> None:

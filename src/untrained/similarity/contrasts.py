@@ -76,8 +76,8 @@ def contrasts(
     """The `count` pairs of a study that differ most in fitness among all that are at least `similarity` alike.
 
     fitness: one value an architecture; non-finite ones are left out, and those of equal architectures (for cells:
-    identical networks) are averaged. costs, gap: as in :func:`untrained.similarity.similarity`. Every similar pair is
-    aligned: thousands of pairs a second. Raises `InputError` for lengths that differ.
+    identical networks) are averaged. costs, gap: as in :func:`untrained.similarity.similarity`. All similar pairs are
+    aligned, for the effects. Raises `InputError` for lengths that differ.
     """
     if count < 0:
         raise InputError(f"count is a number of contrasts, not {count}")

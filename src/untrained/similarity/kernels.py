@@ -25,8 +25,11 @@ Codes = NDArray[np.int8]
 
 
 def compiled(function: F) -> F:
-    """`function` in machine code, without the interpreter lock, kept on disk between runs."""
-    return cast(F, njit(cache=True, nogil=True)(function))
+    """`function` in machine code, without the interpreter lock, kept on disk between runs where that can be written."""
+    try:
+        return cast(F, njit(cache=True, nogil=True)(function))
+    except RuntimeError:
+        return cast(F, njit(nogil=True)(function))
 
 
 @compiled

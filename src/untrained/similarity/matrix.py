@@ -14,7 +14,7 @@ best matching is the best alignment.
 
 For any costs that give a pair at most the mean of the two tokens' own points, phi(A, B) <= phi_max, hence similarity
 <= 1; if strictly less for different tokens, similarity is 1 for identical architectures only: the same sequences, or
-cells with the same canonical form. Values below 0 (the worst alignment is two gaps long, not one) are set to 0.
+cells whose canonical forms are isomorphic. Values below 0 (the worst alignment is two gaps long, not one) become 0.
 """
 
 from __future__ import annotations
