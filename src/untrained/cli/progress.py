@@ -34,7 +34,7 @@ class SearchProgress:
         if sys.stderr.isatty():
             from rich.live import Live
 
-            self._live = Live(self._picture(), console=notes(), auto_refresh=False, transient=True)
+            self._live = Live(self._picture(), console=notes(soft_wrap=False), auto_refresh=False, transient=True)
             self._live.start()
         return self
 
@@ -87,7 +87,7 @@ class SearchProgress:
 
         counts, _, best = self.line().partition("; ")
         filled = round(30 * min(1.0, self._study.evaluations / self._goal))
-        return Text.assemble(("━" * filled, "green"), ("━" * (30 - filled), "dim"), " ", counts, "\n", best)
+        return Text.assemble(("━" * filled, "green"), ("━" * (30 - filled), "dim"), " ", counts, "\n", best, no_wrap=True, overflow="ellipsis")
 
 
 def duration(seconds: float) -> str:

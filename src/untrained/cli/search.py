@@ -245,17 +245,20 @@ def _print(study: Study, page: Path | None, runs: list[TrainingRun], evaluations
     rows = table("", ">best")
     for name in study.directions:
         rows.add_row(name, number(best.values.get(name)))
-    rows.add_row("parameters", count(size.parameters))
-    rows.add_row("MACs", count(size.macs))
+    for name, value in (("params", size.parameters), ("macs", size.macs)):
+        if name not in study.directions:
+            rows.add_row(name, count(value))
     out.print(rows)
-    top = table(">#", *(f">{name}" for name in study.directions), ">params", "~architecture")
+    sized = "params" not in study.directions
+    top = table(">#", *(f">{name}" for name in study.directions), *([">params"] * sized), "~architecture")
     for trial in study.best_trials[:TOP]:
         scores = [number(trial.values.get(name)) for name in study.directions]
-        params = count(target_size(study, trial.architecture).parameters)
-        top.add_row(str(trial.number), *scores, params, study.space.format(trial.architecture))
-    out.print("the best, first to last:")
+        params = [count(target_size(study, trial.architecture).parameters)] * sized
+        top.add_row(str(trial.number), *scores, *params, study.space.format(trial.architecture))
+    out.print("\nthe best, first to last:")
     out.print(top)
     if runs:
+        out.print()
         trained = table("trained", ">test accuracy", ">params", ">epochs", ">seconds")
         for run in runs:
             trained.add_row(
@@ -264,6 +267,7 @@ def _print(study: Study, page: Path | None, runs: list[TrainingRun], evaluations
             )  # fmt: skip
         out.print(trained)
         out.print(f"weights: {runs[0].weights}")
+    out.print()
     if page is not None:
         out.print(f"report: {page}")
     out.print(f"to search on:\n  {resume_command(study, 2 * max(evaluations, study.evaluations), more)}")

@@ -22,11 +22,11 @@ def results() -> Console:
     return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
-def notes() -> Console:
-    """Progress, hints and where files went."""
+def notes(soft_wrap: bool = True) -> Console:
+    """Progress, hints and where files went; without `soft_wrap` lines end where the terminal does."""
     from rich.console import Console
 
-    return Console(file=sys.stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    return Console(file=sys.stderr, markup=False, highlight=False, emoji=False, soft_wrap=soft_wrap)
 
 
 def print_json(value: Any) -> None:

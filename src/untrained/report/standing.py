@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from untrained.algorithms.trial import Trial
 from untrained.study.study import Study
 
-MOST_SHOWN = 4000
+MOST_SHOWN, BEST_SHOWN = 4000, 100
 """More dots than these tell nothing more and make a page slow."""
 
 
@@ -19,7 +19,7 @@ def positions(study: Study) -> dict[int, int]:
 
 
 def shown(study: Study, places: dict[int, int]) -> list[Trial]:
-    """The complete trials that figures show: all, or of a long study every k-th and the best hundred."""
+    """The complete trials that figures show: all, or of a long study every k-th and the very best."""
     complete: Sequence[Trial] = study.complete
     step = -(-len(complete) // MOST_SHOWN)
-    return [trial for i, trial in enumerate(complete) if i % max(1, step) == 0 or places[trial.number] <= 100]
+    return [trial for i, trial in enumerate(complete) if i % max(1, step) == 0 or places[trial.number] <= BEST_SHOWN]
