@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from untrained.alignment.costs import PLACES, family
 from untrained.architecture import Architecture, Token
 from untrained.errors import InputError
-from untrained.similarity.costs import PLACES, family
 from untrained.spaces.space import space
 
 Codes = NDArray[np.int8]

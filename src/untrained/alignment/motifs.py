@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from untrained.alignment.forms import Form, forms
 from untrained.architecture import Architecture
 from untrained.errors import InputError
-from untrained.similarity.forms import Form, forms
 
 Gene = tuple[str, str]
 

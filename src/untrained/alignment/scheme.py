@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from untrained.alignment.costs import PUBLISHED, CostModel, Costs, chain_legacy, general, given
 from untrained.errors import InputError
-from untrained.similarity.costs import PUBLISHED, CostModel, Costs, chain_legacy, general, given
 
 GAP = -0.5
 """The published penalty of a gap."""
@@ -31,7 +31,7 @@ class Scheme:
 
 
 def scheme(space: str, costs: Costs | None, gap: float | tuple[float, float], legacy: bool) -> Scheme:
-    """The scheme that the options of :func:`untrained.similarity.similarity` ask for, on the space of that name."""
+    """The scheme that the options of :func:`untrained.alignment.similarity` ask for, on the space of that name."""
     penalties = gap if isinstance(gap, tuple) else (gap, gap)
     if len(penalties) != 2 or not all(isinstance(p, int | float) and -math.inf < p <= 0 for p in penalties):
         raise InputError(f"a gap costs points: a number <= 0, or (opening, extending) both <= 0, not {gap!r}")

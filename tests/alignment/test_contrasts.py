@@ -9,7 +9,7 @@ import pytest
 
 from untrained.architecture import Architecture
 from untrained.errors import InputError
-from untrained.similarity import contrasts, effects, similarity
+from untrained.alignment import contrasts, effects, similarity
 from untrained.spaces.space import space
 
 

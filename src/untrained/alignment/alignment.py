@@ -10,11 +10,11 @@ from typing import Literal
 
 import numpy as np
 
+from untrained.alignment.costs import Costs
+from untrained.alignment.forms import Cell, Form, forms
+from untrained.alignment.matrix import Floats, Integers, indexed, matrix
+from untrained.alignment.scheme import GAP, TIE, Scheme, scheme
 from untrained.architecture import Architecture, Token
-from untrained.similarity.costs import Costs
-from untrained.similarity.forms import Cell, Form, forms
-from untrained.similarity.matrix import Floats, Integers, indexed, matrix
-from untrained.similarity.scheme import GAP, TIE, Scheme, scheme
 
 Kind = Literal["match", "substitution", "insertion", "deletion"]
 
@@ -50,7 +50,7 @@ class Alignment:
     """A best alignment of two architectures; `str()` prints both rows with | between equal tokens and : between
     substituted ones, then what changes on the way from the first to the second.
 
-    score: points less gaps (and ties, for cells); similarity: normalised, see :mod:`untrained.similarity.matrix`.
+    score: points less gaps (and ties, for cells); similarity: normalised, see :mod:`untrained.alignment.matrix`.
     Cells are aligned in canonical form; their columns stand in an order that both cells allow.
     """
 
@@ -90,7 +90,7 @@ def similarity(
     """How alike two architectures of one space are, from 0 to 1 (identical).
 
     costs: points by pair of symbols or kinds, or a function of two tokens; by default the published table on the chain
-    space and :func:`untrained.similarity.costs.general` elsewhere. gap: the penalty of each gap, or (opening,
+    space and :func:`untrained.alignment.costs.general` elsewhere. gap: the penalty of each gap, or (opening,
     extending) for runs of gaps. legacy: as the published code on the chain space: asymmetric costs (`a` is the row), no
     clipping at 0, three decimals.
 
@@ -144,7 +144,7 @@ def best_pairs(
     a: Form, b: Form, one: Integers, two: Integers, table: Floats, scheme: Scheme
 ) -> tuple[tuple[Edit, ...], float]:
     """The columns and the score of a best alignment of two forms whose tokens are rows `one` and `two` of `table`."""
-    from untrained.similarity import kernels
+    from untrained.alignment import kernels
 
     if a.cells is None or b.cells is None:
         traced, score = kernels.trace(one, two, table, scheme.opening, scheme.extending)
@@ -160,7 +160,7 @@ def _matching(
     a: Sequence[Cell], b: Sequence[Cell], one: Integers, two: Integers, profits: Floats
 ) -> tuple[list[tuple[int, int]], float]:
     """The columns and the profit of the best matchings of the cells of two architectures, cell by cell."""
-    from untrained.similarity import kernels
+    from untrained.alignment import kernels
 
     columns: list[tuple[int, int]] = []
     profit = 0.0

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from untrained.alignment.costs import Costs
+from untrained.alignment.forms import Form, form, one_space
+from untrained.alignment.matrix import Floats, matrix
+from untrained.alignment.scheme import GAP, scheme
 from untrained.architecture import Architecture
 from untrained.errors import InputError
-from untrained.similarity.costs import Costs
-from untrained.similarity.forms import Form, form, one_space
-from untrained.similarity.matrix import Floats, matrix
-from untrained.similarity.scheme import GAP, scheme
 
 
 class Population:
@@ -20,7 +20,7 @@ class Population:
 
     A population never changes; :meth:`updated` makes the next one and computes only the rows of architectures that were
     not in it yet. Equal architectures (for cells: identical networks) share a row. Options as in
-    :func:`untrained.similarity.similarity`.
+    :func:`untrained.alignment.similarity`.
 
     architectures: the members as given, with repetitions; matrix: (n, n) float64, read-only, rows in the same order.
     """

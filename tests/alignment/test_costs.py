@@ -9,7 +9,7 @@ import pytest
 
 from untrained.architecture import Token
 from untrained.errors import InputError
-from untrained.similarity.costs import MISMATCH, chain, chain_legacy, family, general
+from untrained.alignment.costs import MISMATCH, chain, chain_legacy, family, general
 from untrained.spaces.chain import VOCABULARY
 from untrained.spaces.space import space
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from untrained.errors import InputError
-from untrained.similarity import motifs
+from untrained.alignment import motifs
 from untrained.spaces.space import space
 
 POPULATION = [

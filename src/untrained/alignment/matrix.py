@@ -24,10 +24,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from untrained.alignment.forms import Form
+from untrained.alignment.scheme import TIE, Scheme
 from untrained.architecture import Token
 from untrained.errors import InputError
-from untrained.similarity.forms import Form
-from untrained.similarity.scheme import TIE, Scheme
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -44,7 +44,7 @@ def matrix(members: Sequence[Form], scheme: Scheme, *, known: int = 0) -> Floats
 
 def aligned(table: Floats, tokens: Integers, starts: Integers, scheme: Scheme, *, known: int = 0) -> Floats:
     """Similarities (n, n) of sequences `tokens[starts[i]:starts[i + 1]]` of indices into the rows of `table` (V, V)."""
-    from untrained.similarity import kernels
+    from untrained.alignment import kernels
 
     totals = np.zeros((starts.size - 1, starts.size - 1))
     both = not np.array_equal(table, table.T)
@@ -68,7 +68,7 @@ def _matched(
     members: Sequence[Form], scheme: Scheme, table: Floats, tokens: Integers, starts: Integers, known: int
 ) -> Floats:
     """Points of the best matchings of all pairs of architectures made of cells (n, n)."""
-    from untrained.similarity import kernels
+    from untrained.alignment import kernels
 
     if not scheme.linear:
         raise InputError("operations of a cell are no sequence and have no runs of gaps: give one number as gap")

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from untrained.alignment.matrix import Floats
 from untrained.errors import InputError
-from untrained.similarity.matrix import Floats
 
 Method = Literal["average", "complete", "single", "weighted"]
 

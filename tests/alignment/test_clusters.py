@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from untrained.errors import InputError
-from untrained.similarity import cluster, similarity_matrix
+from untrained.alignment import cluster, similarity_matrix
 from untrained.spaces.space import space
 
 

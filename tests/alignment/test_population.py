@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from untrained.errors import InputError
-from untrained.similarity import Population, diversity, similarity, similarity_matrix
-from untrained.similarity import population as module
-from untrained.similarity.forms import forms
-from untrained.similarity.scheme import scheme
+from untrained.alignment import Population, diversity, similarity, similarity_matrix
+from untrained.alignment import population as module
+from untrained.alignment.forms import forms
+from untrained.alignment.scheme import scheme
 from untrained.spaces.space import space
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from untrained.architecture import Architecture
-from untrained.similarity import Population, align, similarity_matrix
-from untrained.similarity.costs import chain_legacy
+from untrained.alignment import Population, align, similarity_matrix
+from untrained.alignment.costs import chain_legacy
 from untrained.spaces.space import space
 
 FILES = ("cifar10_s4_naive.evonas", "cifar10_s4_rigid.evonas")

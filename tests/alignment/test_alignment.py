@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 import untrained as un
 from untrained.architecture import Architecture, Token
 from untrained.errors import ArchitectureError, InputError
-from untrained.similarity import Match, align, kernels, similarity, similarity_matrix
-from untrained.similarity.matrix import aligned
-from untrained.similarity.scheme import Scheme
+from untrained.alignment import Match, align, kernels, similarity, similarity_matrix
+from untrained.alignment.matrix import aligned
+from untrained.alignment.scheme import Scheme
 from untrained.spaces.space import space
 
 seeds = st.integers(0, 2**32 - 1)
@@ -265,5 +265,5 @@ def test_the_public_name_is_a_function_before_and_after_the_package_is_imported(
 
 
 def test_importing_the_package_compiles_nothing_and_loads_nothing_heavy() -> None:
-    code = "import sys, untrained.similarity; sys.exit(bool({'torch', 'numba', 'scipy', 'pandas'} & set(sys.modules)))"
+    code = "import sys, untrained.alignment; sys.exit(bool({'torch', 'numba', 'scipy', 'pandas'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

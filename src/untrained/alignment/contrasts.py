@@ -12,13 +12,13 @@ from typing import Literal
 
 import numpy as np
 
+from untrained.alignment.alignment import Alignment, Edit, best_pairs
+from untrained.alignment.costs import Costs
+from untrained.alignment.forms import forms, one_space
+from untrained.alignment.matrix import indexed, matrix
+from untrained.alignment.scheme import GAP, scheme
 from untrained.architecture import Architecture
 from untrained.errors import InputError
-from untrained.similarity.alignment import Alignment, Edit, best_pairs
-from untrained.similarity.costs import Costs
-from untrained.similarity.forms import forms, one_space
-from untrained.similarity.matrix import indexed, matrix
-from untrained.similarity.scheme import GAP, scheme
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def contrasts(
     """The `count` pairs of a study that differ most in fitness among all that are at least `similarity` alike.
 
     fitness: one value an architecture; non-finite ones are left out, and those of equal architectures (for cells:
-    identical networks) are averaged. costs, gap: as in :func:`untrained.similarity.similarity`. All similar pairs are
+    identical networks) are averaged. costs, gap: as in :func:`untrained.alignment.similarity`. All similar pairs are
     aligned, for the effects. Raises `InputError` for lengths that differ.
     """
     if count < 0:
