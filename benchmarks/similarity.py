@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from untrained.architecture import Architecture
-from untrained.similarity import Population, similarity_matrix
-from untrained.similarity.costs import chain
-from untrained.similarity.forms import forms
-from untrained.similarity.matrix import aligned, indexed
-from untrained.similarity.scheme import Scheme
+from untrained.alignment import Population, similarity_matrix
+from untrained.alignment.costs import chain
+from untrained.alignment.forms import forms
+from untrained.alignment.matrix import aligned, indexed
+from untrained.alignment.scheme import Scheme
 from untrained.spaces.space import space
 
 TARGETS = {100: 0.005, 1000: 0.4}

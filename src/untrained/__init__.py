@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from untrained.alignment import align as align
+    from untrained.alignment import similarity as similarity
+    from untrained.alignment import similarity_matrix as similarity_matrix
     from untrained.architecture import Architecture as Architecture
     from untrained.architecture import Token as Token
     from untrained.errors import InputError as InputError
@@ -21,9 +24,6 @@ if TYPE_CHECKING:
     from untrained.metrics.metric import metric as metric
     from untrained.metrics.metric import score as score
     from untrained.probe.setting import Setting as Setting
-    from untrained.similarity.alignment import align as align
-    from untrained.similarity.alignment import similarity as similarity
-    from untrained.similarity.alignment import similarity_matrix as similarity_matrix
     from untrained.spaces.choices import define_space as define_space
     from untrained.spaces.space import Skeleton as Skeleton
     from untrained.spaces.space import Space as Space
@@ -45,9 +45,9 @@ _HOMES = {
     "metric": "metrics.metric",
     "score": "metrics.metric",
     "Setting": "probe.setting",
-    "align": "similarity.alignment",
-    "similarity": "similarity.alignment",
-    "similarity_matrix": "similarity.alignment",
+    "align": "alignment",
+    "similarity": "alignment",
+    "similarity_matrix": "alignment",
     "define_space": "spaces.choices",
     "Skeleton": "spaces.space",
     "Space": "spaces.space",
