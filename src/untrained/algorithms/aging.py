@@ -11,7 +11,8 @@ from typing import final
 
 import numpy as np
 
-from untrained.algorithms.searcher import Fitness, Searcher, algorithm
+from untrained.algorithms.fitness import Fitness
+from untrained.algorithms.searcher import Searcher, algorithm
 from untrained.algorithms.trial import Proposal, Trial
 from untrained.errors import InputError
 from untrained.spaces.space import Space

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import final
 
-from untrained.algorithms.searcher import Fitness, Searcher
+from untrained.algorithms.fitness import Fitness
+from untrained.algorithms.searcher import Searcher
 from untrained.algorithms.trial import Proposal, Trial
 from untrained.architecture import Architecture
 from untrained.spaces.space import Space

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import rankdata
 
+from untrained.algorithms.pareto import crowding, fronts
 from untrained.errors import InputError
 from untrained.registry import RANKINGS
 
@@ -55,3 +56,23 @@ def max_normalised_sum(scores: np.ndarray, directions: np.ndarray) -> np.ndarray
     """Sum over metrics of the score divided by the largest magnitude among the candidates (FreeREA)."""
     largest = np.abs(scores).max(axis=0)
     return np.asarray((scores * directions / np.where(largest > 0, largest, 1.0)).sum(axis=1))
+
+
+@ranking
+def log_rank_sum(scores: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Sum over metrics of ln(rank / n) among the n candidates, n for the best, ties sharing their mean rank (AZ-NAS)."""
+    return np.asarray(np.log(rankdata(scores * directions, axis=0) / len(scores)).sum(axis=1))
+
+
+@ranking
+def pareto(scores: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Minus the number of the candidate's Pareto front; within a front, the less crowded the better (NSGA-II).
+
+    Between the fronts -1, -2, ... lies 1/2 (1 - 1 / (1 + crowding distance)); equal candidates count once.
+    """
+    points, place = np.unique(scores * directions, axis=0, return_inverse=True)
+    front = fronts(points)
+    distance = np.zeros(len(points))
+    for number in range(1, int(front.max()) + 1):
+        distance[front == number] = crowding(points[front == number])
+    return np.asarray((0.5 * (1.0 - 1.0 / (1.0 + distance)) - front)[place.reshape(-1)])

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from untrained.algorithms.fitness import Fitness
 from untrained.algorithms.trial import Proposal, Trial
 from untrained.errors import InputError, UnknownNameError
 from untrained.registry import ALGORITHMS
 from untrained.seeds import generator
 from untrained.spaces.space import Space
-
-Fitness = Callable[[Sequence[Trial]], np.ndarray]
-"""Fitness (n,) of n trials, higher is better, computed within just these trials."""
 
 
 class Searcher(ABC):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from untrained.algorithms.fitness import Fitness
 from untrained.algorithms.given import Given
 from untrained.algorithms.searcher import make_searcher
 from untrained.algorithms.trial import Trial
@@ -96,7 +97,8 @@ def open_search(
         raise InputError(f"the ranking 'single' takes one metric, not {len(chosen)}; try 'rank_sum'")
     bounds = tuple(Limit.parse(limit) for limit in limits)
     small, full = place.skeleton(skeleton), place.skeleton(target)
-    make_searcher(algorithm, place, lambda trials: _nothing(), seed, dict(options or {}))
+    unused = Fitness(ranking, {metric.name: metric.direction for metric in chosen})
+    make_searcher(algorithm, place, unused, seed, dict(options or {}))
     images = load_images(data, image_size=image_size)
     if images.num_classes is None and any(metric.setting.labels for metric in chosen):
         raise InputError(f"the data {images.name!r} have no labels, which {_labelled(chosen)} need")
@@ -189,10 +191,6 @@ def _source(data: Any) -> str | None:
 
 def _labelled(metrics: Iterable[Any]) -> str:
     return ", ".join(metric.name for metric in metrics if metric.setting.labels)
-
-
-def _nothing() -> Any:
-    raise InputError("no trial can be ranked before a study exists")
 
 
 def data_of(study: Study, data: Any = None) -> ImageSet:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from untrained.algorithms.rankings import fitness
+from untrained.algorithms.fitness import Fitness
 from untrained.algorithms.searcher import Searcher, make_searcher
 from untrained.algorithms.trial import Proposal, State, Trial
 from untrained.architecture import Architecture
@@ -90,14 +90,10 @@ class Study:
         """The trials with values, by number."""
         return [trial for trial in self.trials if trial.state == "complete"]
 
-    def fitness(self, trials: Sequence[Trial]) -> np.ndarray:
-        """Fitness (n,) of trials under the study's ranking, within just these trials; higher is better."""
-        return fitness(self.setup["ranking"], self._scores(trials), np.array(list(self.directions.values())))
-
-    def _scores(self, trials: Sequence[Trial]) -> np.ndarray:
-        rows = [[trial.values.get(name) for name in self.directions] for trial in trials]
-        table = np.array([[np.nan if v is None else v for v in row] for row in rows], float)
-        return table.reshape(len(trials), len(self.directions))
+    @property
+    def fitness(self) -> Fitness:
+        """`study.fitness(trials)`: fitness (n,) of trials under the study's ranking, within just these trials."""
+        return Fitness(self.setup["ranking"], self.directions)
 
     @property
     def best_trials(self) -> list[Trial]:
