@@ -9,6 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
+pytest.register_assert_rewrite("untrained.testing")
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

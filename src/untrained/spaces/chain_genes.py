@@ -126,7 +126,8 @@ def read_gene(text: str, item: str, column: int, grammar: str) -> int:
     layer = next((LAYER[gene] for known, gene in GENES.items() if item and known[0] == item[0]), None)
     if layer is None:
         raise ArchitectureError.at(text, column, f"unknown gene {item!r}" if item else "a gene is missing", grammar)
-    right = next(n for n in range(len(item), 0, -1) if any(known.startswith(item[:n]) for known in TEXTS))
+    longest = min(len(item), max(map(len, TEXTS)))
+    right = next(n for n in range(longest, 0, -1) if any(known.startswith(item[:n]) for known in TEXTS))
     shape = "".join(_LETTERS.get(name, "") + f"<{name}>" for name in layer.parameters if name != "skip")
     values = "; ".join(f"{name} {_listed(layer, name)}" for name in layer.parameters if name != "skip")
     expected = f"{item[0]}{shape} with {values}" if shape else f"{item[0]} alone: it has no parameters"
