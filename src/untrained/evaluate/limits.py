@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from untrained.errors import LimitError
 
@@ -47,7 +48,13 @@ class Limit:
         return f"{self.quantity}{self.comparison}{self.bound:,.0f}"
 
 
-def broken(limits: Iterable[Limit], sizes: Mapping[str, float]) -> str | None:
+class Sizes(Protocol):
+    """Anything that gives a quantity by name."""
+
+    def __getitem__(self, quantity: str, /) -> float: ...
+
+
+def broken(limits: Iterable[Limit], sizes: Sizes) -> str | None:
     """What the first broken limit says about `sizes`, or None when all are kept."""
     for limit in limits:
         if not limit.allows(sizes[limit.quantity]):

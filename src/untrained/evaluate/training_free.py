@@ -56,14 +56,14 @@ class TrainingFree:
             network = self.space.build(
                 architecture, num_classes=self.num_classes, in_chans=channels, skeleton=self.target
             )
-        return Size.of(network, (channels, height, width))
+        return Size(network, (channels, height, width))
 
     def __call__(self, architecture: Architecture, *, seed: int) -> Outcome:
         start = time.perf_counter()
         size = None
         if self.limits or any("size" in metric.needs or "(" in metric.name for metric in self._metrics):
             size = self.size(architecture)
-            why = broken(self.limits, {"params": size.parameters, "macs": size.macs})
+            why = broken(self.limits, size)
             if why is not None:
                 return Outcome(rejected=why, seconds=time.perf_counter() - start)
         readings = score(

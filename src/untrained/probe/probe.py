@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -31,17 +30,26 @@ CROP = 3
 """Side of the crops that the source `crops` cuts."""
 
 
-@dataclass(frozen=True, slots=True)
 class Size:
-    """How large a network is: trainable parameters, and multiply-accumulates for one image."""
+    """How large a network is on images (c, h, w); each number is counted when it is first asked for."""
 
-    parameters: int
-    macs: int
+    def __init__(self, network: nn.Module, image_shape: tuple[int, int, int]) -> None:
+        self._network = network
+        self._image_shape = image_shape
 
-    @classmethod
-    def of(cls, network: nn.Module, image_shape: tuple[int, int, int]) -> Size:
-        """The size of `network` on images (c, h, w)."""
-        return cls(count_parameters(network), count_macs(network, image_shape))
+    @cached_property
+    def parameters(self) -> int:
+        """Trainable parameters."""
+        return count_parameters(self._network)
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates of convolutions and linear layers for one image."""
+        return count_macs(self._network, self._image_shape)
+
+    def __getitem__(self, quantity: str) -> int:
+        """`params` or `macs`."""
+        return self.macs if quantity == "macs" else self.parameters
 
 
 class Probe:
@@ -207,7 +215,7 @@ class Probe:
     def size(self) -> Size:
         """Parameters and multiply-accumulates of the network, or those it stands in for."""
         channels, height, width = self._images.shape[1:]
-        return self._size or Size.of(self.network, (channels, height, width))
+        return self._size or Size(self.network, (channels, height, width))
 
 
 def logits(output: Any, *, first: bool = False) -> Tensor:

@@ -25,4 +25,4 @@ def target_size(study: Study, architecture: Architecture) -> Size:
             in_chans=channels,
             skeleton=study.setup["target"],
         )
-    return Size.of(network, (channels, height, width))
+    return Size(network, (channels, height, width))

@@ -168,10 +168,9 @@ def _check_limits(evaluator: TrainingFree, seed: int) -> None:
     seen = []
     for _ in range(FEASIBLE_DRAWS):
         size = evaluator.size(evaluator.space.sample(rng))
-        sizes = {"params": size.parameters, "macs": size.macs}
-        if broken(evaluator.limits, sizes) is None:
+        if broken(evaluator.limits, size) is None:
             return
-        seen.append(sizes)
+        seen.append({limit.quantity: size[limit.quantity] for limit in evaluator.limits})
     ranges = "; ".join(
         f"{limit.quantity} from {min(s[limit.quantity] for s in seen):,} to {max(s[limit.quantity] for s in seen):,}"
         for limit in evaluator.limits
