@@ -276,6 +276,14 @@ def test_cells_stride_in_the_edges_from_the_input_alone() -> None:
     assert skips.body(torch.zeros(2, 8, 8, 8)).shape == (2, 64, 1, 1)
 
 
+@pytest.mark.parametrize("text", ["64-41414-0_00_000", "64-41414-0_03_303", "64-41414-0_02_030"])
+def test_zeros_have_the_size_of_what_they_are_added_to(text: str) -> None:
+    network = transnas_micro.build(transnas_micro.parse(text), skeleton="proxy")
+    features = network.body(torch.ones(2, 8, 25, 16))
+    assert features.shape == (2, 64, 4, 2)
+    assert (text == "64-41414-0_03_303") == bool(features.any())
+
+
 @pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize(
     ("head", "shape"),
@@ -323,6 +331,8 @@ def test_decoders_have_the_published_widths(doublings: int) -> None:
     generative = GenerativeDecoder(48, 3, doublings, channels=64)
     norms = [m.num_features for m in generative.modules() if isinstance(m, nn.BatchNorm2d)]
     assert norms == [1024, 1024, 512, 512, 256, 128, 64, 64, 32, 32, 16, 32, 16]
+    doubling = [step for step, layer in enumerate(list(generative)[:13]) if isinstance(layer[0], nn.ConvTranspose2d)]
+    assert doubling == [2, 4, 6, 8, 10, 12][6 - doublings :]
     for decoder in (segmentation, generative):
         assert sum(isinstance(m, nn.ConvTranspose2d) for m in decoder.modules()) == doublings
     for kind, shape in ((SegmentationDecoder, (2, 5)), (GenerativeDecoder, (2, 3))):
