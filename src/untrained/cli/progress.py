@@ -87,7 +87,16 @@ class SearchProgress:
 
         counts, _, best = self.line().partition("; ")
         filled = round(30 * min(1.0, self._study.evaluations / self._goal))
-        return Text.assemble(("━" * filled, "green"), ("━" * (30 - filled), "dim"), " ", counts, "\n", best, no_wrap=True, overflow="ellipsis")
+        return Text.assemble(
+            ("━" * filled, "green"),
+            ("━" * (30 - filled), "dim"),
+            " ",
+            counts,
+            "\n",
+            best,
+            no_wrap=True,
+            overflow="ellipsis",
+        )
 
 
 def duration(seconds: float) -> str:

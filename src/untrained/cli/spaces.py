@@ -66,7 +66,7 @@ def _record(space: Space) -> dict[str, Any]:
         "name": space.name,
         "size": space.size,
         "minimum_image_size": space.minimum_image_size,
-        "skeletons": {name: str(skeleton) for name, skeleton in space.skeletons.items()},
+        "skeletons": {name: space.skeleton_text(skeleton) for name, skeleton in space.skeletons.items()},
         "paper": space.paper,
         "summary": summary(space),
     }

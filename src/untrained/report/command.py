@@ -36,4 +36,5 @@ def resume_command(study: Study, evaluations: int, more: Sequence[str] = ()) -> 
 def _skeleton(study: Study, which: str) -> str:
     """The preset that is meant, or the fields."""
     text: str = study.setup[which]
-    return next((name for name, preset in study.space.skeletons.items() if str(preset) == text), text)
+    meant = study.space.skeleton(text)
+    return next((name for name, preset in study.space.skeletons.items() if preset == meant), text)

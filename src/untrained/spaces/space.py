@@ -135,6 +135,12 @@ class Space(ABC):
                 raise InputError(f"skeleton field {key!r} takes {kinds[key].__name__}, not {value!r}") from None
         return replace(first, **changes)
 
+    def skeleton_text(self, skeleton: Skeleton) -> str:
+        """The text of `skeleton` that :meth:`skeleton` reads back as the same one, by field."""
+        first = next(iter(self.skeletons.values()))
+        values = [(f.name, getattr(skeleton, f.name), f.default, getattr(first, f.name)) for f in fields(skeleton)]
+        return ",".join(f"{name}={value}" for name, value, *usual in values if usual != [value, value])
+
     def build(
         self,
         architecture: Architecture,

@@ -114,8 +114,8 @@ def open_search(
         "source": _source(data),
         "image_shape": [images.channels, *images.image_size],
         "num_classes": images.num_classes,
-        "skeleton": str(small),
-        "target": str(full),
+        "skeleton": place.skeleton_text(small),
+        "target": place.skeleton_text(full),
         "limits": [str(bound) for bound in bounds],
         "ahead": AHEAD,
     }

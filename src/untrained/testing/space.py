@@ -82,6 +82,8 @@ class SpaceContract:
         assert space.skeleton() == next(iter(space.skeletons.values()))
         for name, skeleton in space.skeletons.items():
             assert space.skeleton(name) == skeleton == space.skeleton(skeleton)
+        for skeleton in [*space.skeletons.values(), Skeleton(4), Skeleton(5, 3, auxiliary=True)]:
+            assert space.skeleton(space.skeleton_text(skeleton)) == skeleton
         with pytest.raises(UnknownNameError):
             space.skeleton("no such skeleton")
 

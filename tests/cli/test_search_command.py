@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import inspect
+import json
+import shlex
+import sqlite3
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from untrained.cli import search as search_module
+from untrained.cli.progress import SearchProgress
+from untrained.study.search import TRIO, load_study, open_search
+
+ARCHITECTURE = "nats-tss:|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|none~2|"
+
+
+def test_a_search_answers_on_stdout_and_works_on_stderr(run, tmp_path):
+    answer = run.search("--evaluations", 12, "--store", "s.db", "--name", "one")
+    best = load_study("s.db", "one").best_trial
+    assert f"best of 12 trials: #{best.number}" in answer.out
+    assert str(best.architecture) in answer.out
+    assert " ← " in answer.out
+    assert "untrained search --space nats-tss" in answer.out
+    assert "--evaluations 24" in answer.out
+    assert "new study 'one'" in answer.err
+    assert "12 of 12 trials" in answer.err
+    assert "\x1b" not in answer.out + answer.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["s.db"]
+
+
+def test_json_is_one_document_that_agrees_with_the_store(run, store):
+    answer = run.search(
+        "--store", store, "--name", "first", "--evaluations", 14, "--seed", 5, "--option", "population=6", "--json"
+    )
+    study = load_study(store, "first")
+    document = answer.json
+    assert document["best"] == document["top"][0]
+    assert document["best"]["architecture"] == str(study.best_trial.architecture)
+    assert document["best"]["values"] == dict(study.best_trial.values)
+    assert document["best"]["params"] == document["best"]["values"]["params"]
+    assert document["counts"] == dict(study.counts())
+    assert document["setup"]["options"] == {"population": 6}
+    assert document["report"] is None
+    assert document["training"] == []
+    assert "14 trials were there already; nothing to search" in answer.err
+
+
+def test_the_printed_command_continues_the_study(run):
+    first = run.search(
+        "--evaluations", 6, "--store", "a folder/s.db", "--name", "it's", "--limit", "macs<=40M", "--limit", "params<1e6",
+        "--option", "population=5", "--algorithm", "aging", "--option", "sample=2", "--seed", 3, "--image-size", 12, "--json",
+    )  # fmt: skip
+    program, *words = shlex.split(first.json["resume"])
+    assert program == "untrained"
+    assert words[-2:] == ["--evaluations", "12"]
+    second = run.done(*words, "--no-report", "--workers", 1, "--json")
+    assert "6 trials were there already" in second.err
+    assert second.json["evaluations"] == 12
+    assert second.json["setup"] == first.json["setup"]
+
+
+def test_defaults_are_those_of_the_library(run, monkeypatch):
+    offered = inspect.signature(search_module.search).parameters
+    library = inspect.signature(open_search).parameters
+    for name in ("space", "data", "algorithm", "seed", "skeleton", "target", "ranking", "image_size", "name"):
+        assert offered[name].default == library[name].default, name
+    assert f"Default: {', '.join(TRIO)}." in str(offered["metric"].annotation)
+
+
+def test_ctrl_c_keeps_everything_and_says_how_to_resume(run, monkeypatch):
+    def after_five(self, trial):
+        if self._study.evaluations == 5:
+            raise KeyboardInterrupt
+
+    words = ["search", "--metrics", "params,nwot", "--target", "channels=4", "--workers", 1, "--evaluations", 9]
+    with monkeypatch.context() as patched:
+        patched.setattr(SearchProgress, "__call__", after_five)
+        answer = run(*words, "--store", "s.db", "--no-report")
+    assert answer.code == 130
+    assert answer.out == ""
+    assert "interrupted; 5 trials are kept. Resume with:" in answer.err
+    command = shlex.split(answer.err.splitlines()[-1])
+    resumed = run.done(*command[1:], "--workers", 1, "--no-report", "--json")
+    assert "5 trials were there already" in resumed.err
+    whole = run.done(*words, "--store", "whole.db", "--no-report", "--json")
+    assert resumed.json["best"] == whole.json["best"]
+    assert [t.architecture for t in load_study("s.db").trials] == [
+        t.architecture for t in load_study("whole.db").trials
+    ]
+
+
+def test_ctrl_c_before_anything_was_scored(run, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("untrained.images.load.load_images", stop)
+    answer = run("search", "--evaluations", 3)
+    assert (answer.code, answer.out) == (130, "")
+    assert "before anything was scored" in answer.err
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two classes of 24 small pictures: bright ones and dark ones."""
+    rng = np.random.default_rng(0)
+    for name, level in (("dark", 60), ("light", 190)):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for i in range(24):
+            pixels = np.clip(rng.normal(level, 30, (12, 12, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{i}.png")
+    return tmp_path / "pictures"
+
+
+def test_a_folder_of_pictures_from_search_to_trained_winner_and_report(run, folder, tmp_path):
+    from untrained.training.trained import load_trained
+
+    words = ["search", "--data", folder, "--metrics", "nwot,params", "--target", "channels=4,cells=1", "--workers", 1]
+    words += ["--evaluations", 8, "--train", "--epochs", 2, "--store", "s.db", "--name", "pictures"]
+    answer = run.done(*words, "--json")
+    document = answer.json
+    winner, rival = document["training"]
+    assert (winner["label"], rival["label"]) == ("winner", "median random candidate")
+    assert winner["architecture"] == document["best"]["architecture"]
+    assert [len(r["history"]) for r in (winner, rival)] == [2, 2]
+    assert 0 <= winner["test_accuracy"] <= 1
+    assert "epoch 2: loss" in answer.err
+    assert winner["parameters"] == document["best"]["params"]
+
+    page = (tmp_path / document["report"]).read_text(encoding="utf-8")
+    assert document["report"] == "runs/pictures.html"
+    assert f"{winner['test_accuracy']:.2%}" in page
+    assert "--train" in document["resume"]
+    assert str(folder) in document["resume"]
+    _, metadata = load_trained(winner["weights"])
+    assert metadata["architecture"] == winner["architecture"]
+    assert metadata["test_accuracy"] == winner["test_accuracy"]
+
+    again = run.done("report", "--store", "s.db", "--json").json
+    assert f"{rival['test_accuracy']:.2%}" in (tmp_path / again["report"]).read_text(encoding="utf-8")
+    assert "held-out" not in run.done(*words[:-6], "--no-train", *words[-4:], "--no-report").out
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["--space", "nats-ts"], "did you mean 'nats-tss'"),
+        (["--metric", "nwott"], "did you mean 'nwot'"),
+        (["--metrics", "nwot,nwot"], "named twice"),
+        (["--algorithm", "genetics"], "did you mean 'genetic'"),
+        (["--ranking", "rank"], "unknown ranking 'rank'"),
+        (["--ranking", "single"], "'single' takes one metric"),
+        (["--option", "population=1"], "population"),
+        (["--option", "populations=9"], "did you mean 'population'"),
+        (["--option", "population=big"], "takes a number"),
+        (["--option", "population"], "no 'name=value'"),
+        (["--data", "nowhere"], "'nowhere' does not exist"),
+        (["--skeleton", "tiny"], "unknown nats-tss skeleton 'tiny'"),
+        (["--target", "channels=0"], "channels >= 1"),
+        (["--limit", "params<"], "is no limit"),
+        (["--limit", "size<3"], "cannot limit 'size'"),
+        (["--limit", "params<10", "--target", "channels=1,cells=1"], "none of 300 random architectures"),
+        (["--evaluations", "0"], "--evaluations"),
+        (["--workers", "0"], "--workers"),
+        (["--workers", "-3"], "--workers"),
+        (["--epochs", "0"], "--epochs"),
+        (["--timeout", "0"], "--timeout"),
+        (["--image-size", "3"], "image_size"),
+        (["--train", "--recipe", "slow"], "unknown recipe 'slow'"),
+        (["--report", "."], "is a folder"),
+        (["--store", "."], "store"),
+    ],
+)
+def test_bad_input_is_refused_before_any_work(run, words, meant):
+    message = run.refused("search", *words)
+    assert meant in message
+    assert "trials" not in message
+
+
+def test_stores_that_cannot_be_used_are_refused(run, tmp_path):
+    (tmp_path / "text.db").write_text("this is no database, and long enough to be sure of it" * 20)
+    assert "not a database" in run.refused("search", "--store", "text.db")
+    with sqlite3.connect(tmp_path / "other.db") as other:
+        other.execute("CREATE TABLE birds (name TEXT)")
+    other.close()
+    assert "something else" in run.refused("search", "--store", "other.db")
+
+
+def test_a_name_cannot_be_continued_with_another_setup(run, store):
+    message = run.refused("search", "--store", store, "--name", "first", "--metrics", "nwot")
+    assert "another setup" in message
+    assert "use another --name" in message
+
+
+def test_images_without_labels_can_be_searched_but_not_trained_on(run, tmp_path):
+    np.savez(tmp_path / "plain.npz", x_train=np.random.default_rng(0).integers(0, 255, (40, 8, 8), dtype=np.uint8))
+    assert "needs labels" in run.refused("search", "--data", "plain.npz", "--metrics", "nwot", "--train")
+    run.search("--data", "plain.npz", "--evaluations", 3, "--name", "other")
+    assert "snip" in run.refused("search", "--data", "plain.npz", "--metrics", "snip")
+
+
+def test_when_nothing_can_be_scored_the_reason_is_told(run, monkeypatch):
+    from untrained.evaluate.training_free import TrainingFree
+
+    def broken(self, architecture, *, seed):
+        raise RuntimeError("the probe is broken")
+
+    monkeypatch.setattr(TrainingFree, "__call__", broken)
+    answer = run("search", "--metrics", "nwot", "--evaluations", 3, "--workers", 1)
+    assert answer.code == 2
+    assert "error: no candidate could be scored; 3 failed: RuntimeError: the probe is broken" in answer.err
+
+
+def test_two_workers_find_the_same(run):
+    alone = run.search("--evaluations", 6, "--store", "one.db", "--json").json
+    words = ["search", "--metrics", "params,nwot", "--target", "channels=4,cells=1", "--no-report", "--workers", 2]
+    together = run.done(*words, "--evaluations", 6, "--store", "two.db", "--json").json
+    assert together["best"] == alone["best"]
+    assert json.dumps(together["top"]) == json.dumps(alone["top"])

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+
+import pytest
+
+from untrained.study.search import load_study
+
+
+def test_list(run, store):
+    (record,) = run.done("studies", "list", "--store", store, "--json").json
+    assert record["study"] == "first"
+    assert record["counts"] == {"complete": 14}
+    text = run.done("studies", "list", "--store", store).out
+    assert "first" in text
+    assert "params, nwot" in text
+
+
+def test_show(run, store):
+    study = load_study(store)
+    document = run.done("studies", "show", "--store", store, "--json").json
+    assert document["setup"] == dict(study.setup)
+    assert [t["number"] for t in document["top"]] == [t.number for t in study.best_trials[:10]]
+    text = run.done("studies", "show", "--store", store, "--name", "first").out
+    assert study.space.format(study.best_trial.architecture) in text
+    assert "untrained search" in text
+    assert "seed          5" in text
+
+
+def test_export_as_csv_and_json_hold_every_trial(run, store, tmp_path):
+    study = load_study(store)
+    rows = [study.row(trial) for trial in study.trials]
+    exported = run.done("studies", "export", "--store", store, "--format", "json").json
+    assert exported == rows
+    text = run.done("studies", "export", "--store", store).out
+    table = list(csv.DictReader(io.StringIO(text)))
+    assert [row["architecture"] for row in table] == [row["architecture"] for row in rows]
+    assert [float(row["nwot"]) for row in table] == [row["nwot"] for row in rows]
+    assert [row["copied"] for row in table] == ["" if row["copied"] is None else str(row["copied"]) for row in rows]
+    answer = run.done("studies", "export", "--store", store, "--out", "trials.csv")
+    assert answer.out == ""
+    assert (tmp_path / "trials.csv").read_text() == text
+    run.done("studies", "export", "--store", store, "--out", "trials.json", "--format", "json")
+    assert json.loads((tmp_path / "trials.json").read_text()) == rows
+
+
+def test_report_of_a_stored_study(run, store, tmp_path):
+    answer = run.done("report", "--store", store, "--name", "first", "--out", "page.html")
+    assert answer.out == "page.html\n"
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<h1>first</h1>" in page
+    assert str(store) in page
+
+
+@pytest.mark.parametrize("verb", [["studies", "list"], ["studies", "show"], ["studies", "export"], ["report"]])
+def test_stores_that_are_none_are_refused(run, tmp_path, verb):
+    assert "there is no store 'none.db'" in run.refused(*verb, "--store", "none.db")
+    assert not (tmp_path / "none.db").exists()
+    (tmp_path / "text.db").write_text("no database at all, but long enough to look like a file of something" * 20)
+    assert "not a database" in run.refused(*verb, "--store", "text.db")
+    with sqlite3.connect(tmp_path / "other.db") as other:
+        other.execute("CREATE TABLE birds (name TEXT)")
+    other.close()
+    assert "something else" in run.refused(*verb, "--store", "other.db")
+
+
+@pytest.mark.parametrize("verb", [["studies", "show"], ["studies", "export"], ["report"]])
+def test_unknown_studies_are_refused(run, store, verb):
+    assert "unknown study 'frist'; did you mean 'first'" in run.refused(*verb, "--store", store, "--name", "frist")
+
+
+def test_files_that_cannot_be_written_are_refused(run, store):
+    assert "cannot write" in run.refused("studies", "export", "--store", store, "--out", "missing/a.csv")
+    assert "cannot be written" in run.refused("report", "--store", store, "--out", "missing/a.html")
+    assert "no study yet" not in run.done("studies", "list", "--store", store).out
