@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import final
 
 import numpy as np
 
@@ -18,7 +17,6 @@ from untrained.errors import InputError
 from untrained.spaces.space import Space
 
 
-@final
 @algorithm
 class Aging(Searcher):
     """Aging evolution: mutate the best of a random sample of the population; the oldest dies."""
@@ -30,14 +28,14 @@ class Aging(Searcher):
         super().__init__(space, fitness, seed)
         if population < 2 or not 1 <= sample <= population:
             raise InputError(
-                f"aging needs population >= 2 and 1 <= sample <= population, not {population} and {sample}"
+                f"{self.name} needs population >= 2 and 1 <= sample <= population, not {population} and {sample}"
             )
         self.population = population
         self.sample = sample
         self._alive: deque[Trial] = deque()
         self._born = 0
 
-    def ask(self, pending: Sequence[Proposal]) -> Proposal:
+    def ask(self, pending: Sequence[Proposal]) -> Proposal | None:
         """Random until `population` trials have completed or are under way, then a child of those told so far."""
         rng = self.rng("ask", self.told + len(pending))
         if self._born + len(pending) < self.population or not self._alive:

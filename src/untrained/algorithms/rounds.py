@@ -13,6 +13,8 @@ from untrained.spaces.space import Space
 
 REDRAWS = 100
 """So many times an architecture is drawn again before something known, or nothing, is taken instead."""
+MOST_SAMPLES = 64
+"""Longer rounds of random architectures are split, so that none is drawn long before it is needed."""
 
 
 class Rounds(Searcher):
@@ -56,10 +58,9 @@ class Rounds(Searcher):
         return self._planned
 
     def _samples(self, count: int) -> list[Proposal]:
-        """Proposals of random architectures, different ones where the space has enough."""
+        """Random architectures, `count` of them or as many as one round may have."""
         rng = self.rng("sample", self._rounds)
-        drawn = distinct(lambda: self.space.sample(rng), count, ())
-        return [Proposal(architecture) for architecture in drawn] or [Proposal(self.space.sample(rng))]
+        return [Proposal(self.space.sample(rng)) for _ in range(min(count, MOST_SAMPLES))]
 
 
 def distinct(draw: Callable[[], Architecture], count: int, known: Container[Architecture]) -> list[Architecture]:

@@ -98,8 +98,9 @@ class SearcherContract:
     @pytest.fixture
     def options(self, algorithm: str) -> dict[str, float]:
         """Small numbers for what the algorithm calls population and sample."""
+        small = {"population": 12, "sample": 4, "oversampling": 3}
         known = option_defaults(ALGORITHMS[algorithm])
-        return {name: value for name, value in {"population": 12, "sample": 4}.items() if name in known}
+        return {name: value for name, value in small.items() if name in known}
 
     @pytest.fixture(params=["nats-tss", "chain"])
     def place(self, request: pytest.FixtureRequest, algorithm: str) -> Space:
