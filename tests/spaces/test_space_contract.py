@@ -19,7 +19,7 @@ PROMISES: dict[str, tuple[Promise, ...]] = {
     "darts": ALL,
     "darts-loose": ALL,
     "macro": ALL,
-    "nasbench101": (),
+    "nasbench101": ("breeds-true",),
     "nats-sss": ALL,
     "nats-tss": ALL,
     "transnas-macro": ("symmetric", "aligned"),
