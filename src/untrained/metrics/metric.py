@@ -20,6 +20,7 @@ from untrained.probe.probe import Probe, Size, check_images
 from untrained.probe.setting import Setting
 from untrained.registry import METRICS, summary
 from untrained.spaces.space import Skeleton, create_model
+from untrained.spaces.space import space as find_space
 
 Formula = Callable[..., float]
 
@@ -139,6 +140,12 @@ def score(
     architecture = None
     if not isinstance(network, nn.Module):
         architecture = Architecture.parse(network) if isinstance(network, str) else network
+        smallest = find_space(architecture.space).minimum_image_size
+        if min(images.shape[2:]) < smallest:
+            height, width = images.shape[2:]
+            raise InputError(
+                f"{architecture.space} needs images of at least {smallest}x{smallest}, not {height}x{width}"
+            )
         classes = num_classes or (int(labels.max()) + 1 if labels is not None else 10)
         network = create_model(architecture, num_classes=max(2, classes), in_chans=images.shape[1], skeleton=skeleton)
     groups: dict[Setting, list[Metric]] = defaultdict(list)
