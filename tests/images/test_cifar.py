@@ -107,6 +107,7 @@ def test_object_arrays_are_refused(tmp_path: Path) -> None:
         (b"\x80\x02garbage", "data_batch_2 cannot be read"),
         (pickle.dumps([1, 2], protocol=2), "holds no dictionary"),
         (pickle.dumps({b"data": np.zeros((2, 3), np.uint8), b"labels": [0, 1]}, 2), r"of shape \(n, 3072\)"),
+        (pickle.dumps({b"data": np.zeros((2, 3072)), b"labels": [0, 1]}, 2), "holds no uint8 'data'"),
         (pickle.dumps({b"data": np.zeros((2, 3072), np.uint8)}, 2), "holds no list 'labels'"),
         (pickle.dumps({b"data": np.zeros((2, 3072), np.uint8), b"labels": [0]}, 2), "81 labels for 82 images"),
     ],

@@ -36,7 +36,9 @@ def classes(root: Path, count: int = 10, names: tuple[str, ...] = ("cat", "dog")
 def test_class_folders(tmp_path: Path) -> None:
     root = classes(tmp_path / "pets")
     (root / "cat" / "notes.txt").write_text("no image")
-    (root / ".hidden").mkdir()
+    write(root / ".hidden" / "1.png")
+    write(root / "cat" / ".checkpoints" / "1.png")
+    (root / "cat" / ".2.png").write_bytes(b"")
     images = load_images(root)
     assert (images.name, images.classes, images.channels, images.image_size) == ("pets", ("cat", "dog"), 3, (10, 12))
     assert (len(images.train), images.test and len(images.test), images.skipped) == (16, 4, ())
@@ -79,7 +81,9 @@ def test_test_goes_before_val_and_a_lone_train_is_split(tmp_path: Path) -> None:
 
 
 def test_classes_may_be_called_train_and_plane(tmp_path: Path) -> None:
-    assert load_images(classes(tmp_path, names=("train", "plane"))).classes == ("plane", "train")
+    assert load_images(classes(tmp_path / "two", names=("train", "plane"))).classes == ("plane", "train")
+    names = ("plane", "test", "train")
+    assert load_images(classes(tmp_path / "three", names=names)).classes == names
 
 
 def test_flat_folder_has_no_labels(tmp_path: Path) -> None:
@@ -146,7 +150,7 @@ def test_orientation_of_photographs(tmp_path: Path) -> None:
     assert x[0, 0, -1].max() < 50
 
 
-def test_size_is_the_most_common_else_the_median_else_as_asked(tmp_path: Path) -> None:
+def test_size_is_that_of_most_else_the_median_else_as_asked(tmp_path: Path) -> None:
     common = classes(tmp_path / "common", count=3)
     for number in range(5):
         write(common / "cat" / f"large{number}.png", (30 + number, 40))
@@ -164,6 +168,18 @@ def test_large_photographs_are_shrunk_unless_a_size_is_asked(tmp_path: Path) -> 
     classes(tmp_path, count=2, size=(384, 512))
     assert load_images(tmp_path).image_size == (192, 256)
     assert load_images(tmp_path, image_size=300).image_size == (300, 300)
+
+
+def test_large_jpegs_are_decoded_small_and_look_the_same(tmp_path: Path) -> None:
+    row, column = np.mgrid[0:600, 0:800]
+    smooth = np.stack([row * 255 // 599, column * 255 // 799, 255 - row * 255 // 599], axis=2).astype(np.uint8)
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        for number in range(2):
+            Image.fromarray(smooth).save(tmp_path / name / f"{number}.jpg", quality=95)
+    x, _ = load_images(tmp_path, image_size=32).arrays("train")
+    expected = np.asarray(Image.fromarray(smooth).resize((32, 32), Image.Resampling.BILINEAR)).astype(int)
+    assert np.abs(x[0].permute(1, 2, 0).numpy().astype(int) - expected).max() <= 3
 
 
 def test_unreadable_files_are_skipped_and_named(tmp_path: Path) -> None:

@@ -165,6 +165,8 @@ def test_digest_tells_images_labels_splits_and_names_apart() -> None:
         from_arrays("a", (x, y), (x[:4], y[:4])),
     ]
     assert len({first.digest, *(other.digest for other in others)}) == 1 + len(others)
+    whole = [from_arrays("a", (x, labels), test_fraction=0) for labels in (y, 1 - y)]
+    assert whole[0].digest != whole[1].digest
 
 
 def test_bad_requests_are_named() -> None:

@@ -83,9 +83,9 @@ def from_arrays(
 ) -> ImageSet:
     """Images and labels (or None) in memory; without `test` a part of `train` is held out.
 
-    Images are (n, h, w), (n, h, w, c) or (n, c, h, w), where c is 1 or 3 or else the smaller of the two candidates.
-    Whole numbers must lie in 0..255. Floats in 0..1 are taken as they are, floats in 0..255 are divided by 255, and any
-    other range (images that were normalised already) is kept. The test images are treated as the train images are.
+    Images are (n, h, w), (n, h, w, c) or (n, c, h, w), where c is the smaller of the two candidates. Whole numbers must
+    lie in 0..255. Floats in 0..1 are taken as they are, floats in 0..255 are divided by 255, and any other range (images
+    that were normalised already) is kept. The test images are treated as the train images are.
     """
     images = _layout(f"{name}: train images", train[0])
     scale = _scale(images)
@@ -167,11 +167,9 @@ def _layout(where: str, images: Any) -> NDArray[Any]:
     if array.ndim == 3:
         return array[:, None]
     second, last = array.shape[1], array.shape[3]
-    if second == last and second not in (1, 3):
+    if second == last:
         raise DataError(f"{where} of shape {array.shape} may be (n, c, h, w) or (n, h, w, c); give 1 or 3 channels")
-    familiar = (second in (1, 3), last in (1, 3))
-    channels_last = familiar[1] if familiar[0] != familiar[1] else last < second
-    return np.moveaxis(array, 3, 1) if channels_last else array
+    return np.moveaxis(array, 3, 1) if last < second else array
 
 
 def _scale(images: NDArray[Any]) -> float:

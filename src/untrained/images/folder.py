@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -72,8 +71,8 @@ def from_folder(root: Path, *, image_size: int | None, test_fraction: float, see
     """Class folders of image files, or images alone (then without labels).
 
     A `train` folder beside a `test` (or else `val`) folder gives the two parts; otherwise a part is held out. All
-    images get one size: `image_size` squared, else the size that at least half of them have, else the median height
-    and width, and at most `LARGEST_SIDE` a side. They are grey when every file's mode is, or when a sample of 1,000
+    images get one size: `image_size` squared, or else the median height and the median width (the size of most, where
+    most share one), shrunk to `LARGEST_SIDE` if larger. They are grey when every file's mode is, or when a sample of 1,000
     shows no colour; alpha is laid over white. Every file's header is read, and 1,000 files are decoded: those that
     fail are left out and named in `skipped`; more than 10 % are refused. Hidden files and other kinds are ignored.
     """
@@ -248,9 +247,7 @@ def _decode(path: Path, channels: int, size: tuple[int, int]) -> NDArray[np.uint
 def _common_size(root: Path, sizes: list[tuple[int, int]], image_size: int | None) -> tuple[int, int]:
     if image_size is not None:
         return image_size, image_size
-    (height, width), count = Counter(sizes).most_common(1)[0]
-    if 2 * count < len(sizes):
-        height, width = (int(np.median(side)) for side in zip(*sizes, strict=True))
+    height, width = (int(np.median(side)) for side in zip(*sizes, strict=True))
     shrink = min(1.0, LARGEST_SIDE / max(height, width))
     height, width = round(height * shrink), round(width * shrink)
     if min(height, width) < SMALLEST_SIDE:
