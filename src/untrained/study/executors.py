@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
-from typing import Protocol, Self
+from multiprocessing import reduction
+from typing import Any, Protocol, Self
 
 from untrained.architecture import Architecture
 from untrained.errors import InputError
@@ -77,11 +77,11 @@ class Processes:
 
         self.workers = workers
         self._timeout = timeout
-        self._file = _written(evaluator)
+        self._handed = _Handed(evaluator)
         self._pool = ProcessPool(
             max_workers=workers,
             initializer=_start_worker,
-            initargs=(str(self._file), os.getpid()),
+            initargs=(self._handed, os.getpid()),
             context=multiprocessing.get_context("spawn"),
         )
         self._running: dict[Future[Outcome | Failed], int] = {}
@@ -121,7 +121,7 @@ class Processes:
     def __exit__(self, *_: object) -> None:
         self._pool.stop()
         self._pool.join()
-        self._file.unlink(missing_ok=True)
+        self._handed.close()
 
 
 def make_executor(evaluator: Evaluator, workers: int, timeout: float | None = None) -> Serial | Processes:
@@ -136,34 +136,60 @@ _BROKEN = (
 _evaluator: Evaluator | None = None
 
 
-def _written(evaluator: Evaluator) -> Path:
-    """The evaluator in a private file: a parent that hands a worker more than a pipe holds waits for it to start, and
-    for ever if it never does."""
-    with tempfile.NamedTemporaryFile(prefix="untrained-", suffix=".evaluator", delete=False) as file:
-        pickle.dump(evaluator, file, protocol=pickle.HIGHEST_PROTOCOL)
-    return Path(file.name)
+class _Handed:
+    """An evaluator on its way to worker processes, where it arrives as itself: in a file without a name.
+
+    A parent that starts a worker with more than a pipe holds waits for it to read, and for ever if it dies first.
+    """
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as workers may be started
+        pickle.dump(evaluator, self._file, protocol=pickle.HIGHEST_PROTOCOL)
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if sys.platform == "win32":
+            return _itself, (self._evaluator,)
+        return _fetched, (reduction.DupFd(self._file.fileno()),)
 
 
-def _start_worker(file: str, parent: int) -> None:
+def _itself(evaluator: Evaluator) -> Evaluator:
+    return evaluator
+
+
+def _fetched(handle: Any) -> Evaluator:
+    descriptor = handle.detach()
+    try:
+        content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+    finally:
+        os.close(descriptor)
+    evaluator: Evaluator = pickle.loads(content)  # noqa: S301 - this program wrote it a moment ago
+    return evaluator
+
+
+def _start_worker(evaluator: Evaluator, parent: int) -> None:
     """Runs once in each worker: Ctrl-C is the parent's to handle, and one thread is all a worker may use."""
     global _evaluator
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _leave_with(parent, Path(file))
-    _evaluator = pickle.loads(Path(file).read_bytes())  # noqa: S301 - the parent wrote it a moment ago
+    _leave_with(parent)
+    _evaluator = evaluator
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(1)
 
 
-def _leave_with(parent: int, file: Path) -> None:
-    """End this worker when its parent is gone, even if that was killed, and leave no file behind."""
+def _leave_with(parent: int) -> None:
+    """End this worker when its parent is gone, even if that was killed."""
     import threading
     import time
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(1.0)
-        file.unlink(missing_ok=True)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
