@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+
 from untrained.algorithms.trial import Trial
 from untrained.study import journal
 from untrained.testing.journal import JournalContract, sample_trials
