@@ -46,25 +46,32 @@ def test_winner_table_places_the_winner_by_each_metric_alone(study):
     assert rows["slow"][2:] == ["lower", f"{1 + sum(v < winner.values['slow'] for v in slows)} of {n}"]
 
 
-def test_family_names_parents_and_stops_after_so_many_generations(study):
-    winner = study.best_trial
-    child = next(t for t in reversed(study.complete) if len(tables.ancestors(study, t)) > 4)
-    numbers = {trial.number: trial for trial in study.trials}
+def test_ancestors_are_all_that_a_trial_descends_from(study):
+    trials = {trial.number: trial for trial in study.trials}
+    child = next(trial for trial in reversed(study.complete) if len(tables.ancestors(study, trial)) > 4)
     expected, waiting = set(), list(child.parents)
     while waiting:
         number = waiting.pop()
         expected.add(number)
-        waiting += numbers[number].parents
+        waiting += trials[number].parents
     assert tables.ancestors(study, child) == expected
 
-    html = tables.family(study)
-    told = set(map(int, re.findall(r"<b>#(\d+)</b>", html)))
-    assert {winner.number, *winner.parents} <= told
-    assert told <= {winner.number} | tables.ancestors(study, winner)
-    assert html.count("<ul") == html.count("</ul>")
-    assert html.count("<li>") == html.count("</li>")
-    only = tables.family(study, generations=0)
-    assert set(map(int, re.findall(r"<b>#(\d+)</b>", only))) == {winner.number}
+
+def test_family_stops_after_so_many_generations_and_tells_each_once(study, monkeypatch):
+    trials = {trial.number: trial for trial in study.trials}
+    child = max(study.complete, key=lambda trial: len(tables.ancestors(study, trial)))
+    monkeypatch.setattr(type(study), "best_trial", child)
+    for generations in range(4):
+        html = tables.family(study, generations)
+        told = [int(number) for number in re.findall(r"<b>#(\d+)</b>", html)]
+        expected, level = {child.number}, {child.number}
+        for _ in range(generations):
+            level = {parent for number in level for parent in trials[number].parents}
+            expected |= level
+        assert set(told) == expected
+        assert html.count("<ul") == html.count("</ul>")
+        assert html.count("<li>") == html.count("</li>") == len(told)
+        assert html.count("earlier ancestors") + html.count("are above") > 0
 
 
 @pytest.mark.parametrize("text", ["<script>", "a|b,c/d+e)", "&amp;"])

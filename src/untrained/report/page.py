@@ -52,7 +52,6 @@ def report_page(study: Study, *, extra: Extra | None = None) -> str:
     """The page as text."""
     extra = extra or Extra()
     title = escape(study.name)
-    study.best_trial  # noqa: B018 - says what is missing
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
