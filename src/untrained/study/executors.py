@@ -69,10 +69,7 @@ class Processes:
     """
 
     def __init__(self, evaluator: Evaluator, workers: int, timeout: float | None = None) -> None:
-        if workers < 1:
-            raise InputError(f"workers is at least 1, not {workers}")
-        if timeout is not None and not timeout > 0:
-            raise InputError(f"timeout is a positive number of seconds, not {timeout}")
+        check_workers(workers, timeout)
         from pebble import ProcessPool
 
         self.workers = workers
@@ -122,6 +119,14 @@ class Processes:
         self._pool.stop()
         self._pool.join()
         self._handed.close()
+
+
+def check_workers(workers: int, timeout: float | None) -> None:
+    """Refuse what cannot be a number of processes or of seconds."""
+    if workers < 1:
+        raise InputError(f"workers is at least 1, not {workers}")
+    if timeout is not None and not timeout > 0:
+        raise InputError(f"timeout is a positive number of seconds, not {timeout}")
 
 
 def make_executor(evaluator: Evaluator, workers: int, timeout: float | None = None) -> Serial | Processes:

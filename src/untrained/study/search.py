@@ -56,7 +56,7 @@ def search(
     are counted on (the benchmark's own by default). store, name: where the study is kept; the same name continues it.
     workers: processes; the study is the same for any number. Raises `InputError` before any work starts.
     """
-    check_budget(evaluations)
+    check_budget(evaluations, workers, timeout)
     study = open_search(
         space, data, metrics=metrics, ranking=ranking, algorithm=algorithm, options=options, seed=seed, store=store,
         name=name, limits=limits, skeleton=skeleton, target=target, image_size=image_size,

@@ -17,7 +17,7 @@ from untrained.errors import InputError, LimitError, StoreError
 from untrained.evaluate.outcome import Evaluator, Outcome
 from untrained.seeds import derive
 from untrained.spaces.space import Space
-from untrained.study.executors import Failed, make_executor, one_thread
+from untrained.study.executors import Failed, check_workers, make_executor, one_thread
 from untrained.study.journal import Journal, StudyRecord
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class Study:
         workers: processes (1 evaluates in this one); timeout: seconds a candidate may take; on_trial: called with each
         trial once it is recorded. A `KeyboardInterrupt` leaves everything that has ended recorded.
         """
-        check_budget(evaluations)
+        check_budget(evaluations, workers, timeout)
         if self.evaluator is None:
             raise InputError(f"the study {self.name!r} was loaded to be read; continue it with untrained.search(...)")
         if self.evaluations >= evaluations:
@@ -294,10 +294,11 @@ class Study:
             )
 
 
-def check_budget(evaluations: int) -> None:
-    """Refuse a number of evaluations that is none."""
+def check_budget(evaluations: int, workers: int = 1, timeout: float | None = None) -> None:
+    """Refuse what :meth:`Study.run` cannot do."""
     if evaluations < 1:
         raise InputError(f"evaluations is at least 1, not {evaluations}")
+    check_workers(workers, timeout)
 
 
 def _by_name(study: Study) -> Searcher:
