@@ -150,8 +150,8 @@ def test_a_journal_can_be_passed(tmp_path) -> None:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS.names())
 def test_every_algorithm_searches(algorithm: str) -> None:
-    study = quick(algorithm=algorithm, options=None, evaluations=60)
-    assert study.evaluations == 60
+    study = quick(algorithm=algorithm, options=None, evaluations=30)
+    assert study.evaluations == 30
     assert study.counts()["failed"] == 0
 
 

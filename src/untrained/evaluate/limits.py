@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from untrained.errors import LimitError
 
 QUANTITIES = ("params", "macs")
 _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}
-_PATTERN = re.compile(r"\s*([a-z_]+)\s*(<=|>=|<|>)\s*([0-9]*\.?[0-9]+(?:e[0-9]+)?)\s*([a-z]?)\s*", re.IGNORECASE)
+_NUMBER = r"(?:[0-9][0-9,_]*(?:\.[0-9]+)?|\.[0-9]+)(?:e[+-]?[0-9]+)?"
+_PATTERN = re.compile(rf"\s*([a-z_]+)\s*(<=|>=|<|>)\s*({_NUMBER})\s*([a-z]?)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +26,17 @@ class Limit:
 
     @classmethod
     def parse(cls, text: str) -> Limit:
-        """Read ``quantity<number`` with <, <=, > or >= and k, M or G for thousands, millions, milliards."""
+        """Read ``quantity<number`` with <, <=, > or >= and k, M or G for thousands, millions, milliards; the inverse of
+        `str`."""
         found = _PATTERN.fullmatch(text)
-        if found is None or found[4].lower() not in _UNITS:
+        bound = math.inf
+        if found is not None:
+            bound = float(re.sub("[,_]", "", found[3])) * _UNITS.get(found[4].lower(), math.inf)
+        if found is None or not math.isfinite(bound):
             raise LimitError(f"{text!r} is no limit; expected something like 'params<500k' or 'macs<=40M'")
-        if found[1] not in QUANTITIES:
+        if found[1].lower() not in QUANTITIES:
             raise LimitError(f"cannot limit {found[1]!r}; known quantities: {', '.join(QUANTITIES)}")
-        return cls(found[1], found[2], float(found[3]) * _UNITS[found[4].lower()])
+        return cls(found[1].lower(), found[2], bound)
 
     def allows(self, value: float) -> bool:
         """Whether `value` is within the limit."""
@@ -45,7 +51,8 @@ class Limit:
                 return value >= self.bound
 
     def __str__(self) -> str:
-        return f"{self.quantity}{self.comparison}{self.bound:,.0f}"
+        number = f"{self.bound:,.0f}" if self.bound.is_integer() else f"{self.bound:,}"
+        return f"{self.quantity}{self.comparison}{number}"
 
 
 class Sizes(Protocol):
