@@ -99,6 +99,36 @@ class SearchProgress:
         )
 
 
+class CountProgress:
+    """Called with every trial; shows how many of `total` are done and the time left."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._done = total, 0
+        self._begun = self._shown = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if sys.stderr.isatty() and self._done:
+            print(file=sys.stderr)
+
+    def __call__(self, trial: Trial) -> None:
+        self._done += 1
+        now = time.monotonic()
+        if now - self._shown < (LIVE if sys.stderr.isatty() else PLAIN):
+            return
+        self._shown = now
+        rate = self._done / (now - self._begun)
+        line = f"{self._done:,} of {self._total:,} trials, {rate:.1f}/s, {duration((self._total - self._done) / rate)} left"
+        print(
+            f"\r{line:<70}" if sys.stderr.isatty() else line,
+            end="" if sys.stderr.isatty() else "\n",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
 def duration(seconds: float) -> str:
     """A time for people."""
     if seconds < 90:

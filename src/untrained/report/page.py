@@ -51,16 +51,31 @@ def write_report(study: Study, path: str | Path, *, extra: Extra | None = None) 
 def report_page(study: Study, *, extra: Extra | None = None) -> str:
     """The page as text."""
     extra = extra or Extra()
-    title = escape(study.name)
+    note = f"the study was begun {escape(study.record.created)}"
+    return _page(study.name, _facts(study), "".join(_sections(study, extra)), note)
+
+
+def bare_page(title: str, sections: Sequence[tuple[str, str, tuple[go.Figure, str] | None]]) -> str:
+    """A page of sections: a heading, HTML, and perhaps a figure with its caption."""
+    plots = _Plots()
+    body = "".join(
+        _section(heading, html + (plots.show(*figure) if figure is not None else ""))
+        for heading, html, figure in sections
+    )
+    return _page(title, "", body, "measured by this version")
+
+
+def _page(title: str, facts: str, body: str, note: str) -> str:
+    title = escape(title)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta name="generator" content="untrained {__version__}"><title>{title}</title>'
         f'<link rel="icon" href="data:,"><style>{CSS}</style></head><body>'
-        f"<header><p>Neural architecture search without training</p><h1>{title}</h1>{_facts(study)}</header>"
-        f"<main>{''.join(_sections(study, extra))}</main>"
-        f"<footer>untrained {__version__}; the study was begun {escape(study.record.created)}.</footer></body></html>\n"
+        f"<header><p>Neural architecture search without training</p><h1>{title}</h1>{facts}</header>"
+        f"<main>{body}</main>"
+        f"<footer>untrained {__version__}; {note}.</footer></body></html>\n"
     )
 
 

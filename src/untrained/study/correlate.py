@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,23 @@ from untrained.tables.table import Table
 RESAMPLES = 1000
 
 
-def correlate(
+@dataclass(frozen=True)
+class Correlation:
+    """table: one row a metric, see :func:`correlate`; values: (n, metrics) of the first seed, higher being better, NaN where
+    there is none; truth: (n,) the target."""
+
+    target: str
+    table: pd.DataFrame
+    values: pd.DataFrame
+    truth: np.ndarray
+
+
+def correlate(*arguments: Any, **options: Any) -> pd.DataFrame:
+    """The table of :func:`correlation`, which has the same arguments."""
+    return correlation(*arguments, **options).table
+
+
+def correlation(
     space: str | Space,
     table: Table | str | Path,
     target: str,
@@ -41,14 +58,14 @@ def correlate(
     name: str | None = None,
     workers: int = 1,
     on_trial: Callable[[Trial], None] | None = None,
-) -> pd.DataFrame:
+) -> Correlation:
     """Rank correlation of metrics with the column `target` of a table, over a random sample of its architectures.
 
     metrics: names; `"a+b"` is the hybrid of both under `ranking` within the sample. sample: how many (all of the table
     when None), drawn once; seeds: each draws its own images and weights and scores the whole sample. Identical networks
     are scored once; everything is kept in `store` as it comes, and the same call continues it.
 
-    Returns one row a metric: `spearman` and `kendall` (means over the seeds, of the architectures with a value), `low` and
+    The table has one row a metric: `spearman` and `kendall` (means over the seeds, of the architectures with a value), `low` and
     `high` (95 % bootstrap interval of the mean Spearman over architectures), `spread` (largest minus smallest Spearman
     among the seeds), `regret` (best of the sample minus best among the metric's `top`, mean), `n`, `missing` (without a
     value, mean), `seconds` (a network; hybrids: the sum).
@@ -73,12 +90,17 @@ def correlate(
         )
         study.run(len(chosen), workers=workers, on_trial=on_trial)
         studies.append(study)
+    values = {"+".join(parts): [_combined(study, parts, ranking) for study in studies] for parts in columns}
     rows = {
-        "+".join(parts): _row([_combined(study, parts, ranking) for study in studies], accuracy[known], top)
-        | {"seconds": sum(_seconds(studies, part) for part in parts)}
-        for parts in columns
+        name: _row(values[name], accuracy[known], top) | {"seconds": sum(_seconds(studies, part) for part in parts)}
+        for name, parts in zip(values, columns, strict=True)
     }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
+    return Correlation(
+        target,
+        pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric"),
+        pd.DataFrame({name: seeds_values[0] for name, seeds_values in values.items()}),
+        accuracy[known],
+    )
 
 
 def scores_of(study: Study, metrics: Sequence[str]) -> np.ndarray:
