@@ -67,7 +67,10 @@ def test_look_ups_give_value_and_cost(tmp_path: Path) -> None:
     lookup = Lookup(table, ("accuracy",), cost="cost")
     found = lookup(nats_tss.at(4), seed=0)
     assert (dict(found.values), found.seconds) == ({"accuracy": 4.0}, 2.5)
-    missing = lookup(nats_tss.at(9), seed=0)
+    other = nats_tss.parse(
+        "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|"
+    )
+    missing = lookup(other, seed=0)
     assert missing.values == {"accuracy": None}
     assert "not in the table" in missing.reasons["accuracy"]
     assert Lookup(table, ("accuracy", "cost"), ("cost",)).directions == {"accuracy": 1, "cost": -1}

@@ -120,13 +120,12 @@ class CountProgress:
             return
         self._shown = now
         rate = self._done / (now - self._begun)
-        line = f"{self._done:,} of {self._total:,} trials, {rate:.1f}/s, {duration((self._total - self._done) / rate)} left"
-        print(
-            f"\r{line:<70}" if sys.stderr.isatty() else line,
-            end="" if sys.stderr.isatty() else "\n",
-            file=sys.stderr,
-            flush=True,
-        )
+        left = duration((self._total - self._done) / rate)
+        line = f"{self._done:,} of {self._total:,} trials, {rate:.1f}/s, {left} left"
+        if sys.stderr.isatty():
+            print(f"\r{line:<70}", end="", file=sys.stderr, flush=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
 
 
 def duration(seconds: float) -> str:

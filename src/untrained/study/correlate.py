@@ -65,10 +65,10 @@ def correlation(
     when None), drawn once; seeds: each draws its own images and weights and scores the whole sample. Identical networks
     are scored once; everything is kept in `store` as it comes, and the same call continues it.
 
-    The table has one row a metric: `spearman` and `kendall` (means over the seeds, of the architectures with a value), `low` and
-    `high` (95 % bootstrap interval of the mean Spearman over architectures), `spread` (largest minus smallest Spearman
-    among the seeds), `regret` (best of the sample minus best among the metric's `top`, mean), `n`, `missing` (without a
-    value, mean), `seconds` (a network; hybrids: the sum).
+    The table has one row a metric: `spearman` and `kendall` (means over the seeds, of the architectures with a value),
+    `low` and `high` (95 % bootstrap interval of the mean Spearman over architectures), `spread` (largest minus smallest
+    Spearman among the seeds), `regret` (best of the sample minus best among the metric's `top`, mean), `n`, `missing`
+    (without a value, mean), `seconds` (a network; hybrids: the sum).
     """
     place = find_space(space) if isinstance(space, str) else space
     truth = table if isinstance(table, Table) else Table.read(table, place)
