@@ -157,6 +157,31 @@ def test_one_step_is_the_formula() -> None:
         assert torch.allclose(trained[name], expected, atol=1e-6)
 
 
+def test_steps_follow_the_schedule() -> None:
+    """Three steps of plain descent at (1 + cos(pi t / 3)) / 2 = 1, 3/4 and 1/4 of the peak."""
+    images = bars(40)
+    plan = Recipe("plain", "", 3, 1000, learning_rate=0.3, warmup=0, momentum=0, weight_decay=0, crop=0)
+    network = linear()
+    x, y = images.arrays("train")
+    assert y is not None
+    trained = weights(train(network, images, plan))
+    for share in (1, 0.75, 0.25):
+        network.zero_grad()
+        nn.functional.cross_entropy(network(images.normalise(x)), y).backward()
+        with torch.no_grad():
+            for value in network.parameters():
+                value -= 0.3 * share * value.grad
+    assert all(torch.allclose(trained[name], value, atol=1e-6) for name, value in network.state_dict().items())
+
+
+def test_the_seed_draws_the_weights_and_the_batches() -> None:
+    images, still = bars(60), replace(quick, learning_rate=1e-12, epochs=1)
+    first, again, other = (train(CELL, images, still, seed=seed, skeleton=TINY) for seed in (0, 0, 1))
+    assert torch.equal(first.network.head.weight, again.network.head.weight)
+    assert (first.network.head.weight - other.network.head.weight).abs().mean() > 0.01
+    assert not same(train(linear(), images, epochs=1, seed=0), train(linear(), images, epochs=1, seed=1))
+
+
 def test_every_image_comes_once_an_epoch_in_batches_of_nearly_equal_size() -> None:
     batches: list[Tensor] = []
 
@@ -281,9 +306,9 @@ def test_a_second_head_counts_in_the_loss_and_dropping_paths_sets_in_slowly() ->
 
 
 def test_label_smoothing_is_the_formula() -> None:
-    logits, label = torch.tensor([[1.0, 0.0, -1.0]]), torch.tensor([1])
+    logits, label = torch.tensor([[1.0, 0.0, -1.0]]), torch.tensor([2])
     logs = logits[0].double().log_softmax(0)
-    expected = -(0.9 * logs[1] + 0.1 * logs.mean())
+    expected = -(0.9 * logs[2] + 0.1 * logs.mean())
     assert float(loop._loss(logits, label, replace(quick, label_smoothing=0.1))) == pytest.approx(float(expected))
 
 
