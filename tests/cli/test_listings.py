@@ -85,7 +85,9 @@ def test_doctor_finds_what_is_wrong(run, monkeypatch):
     assert "plotly missing" in run("doctor").out
 
 
-def test_writable_asks_the_nearest_folder_that_exists(tmp_path):
+def test_writable_asks_the_nearest_folder_that_exists(tmp_path, monkeypatch):
     assert doctor._writable(tmp_path / "a" / "b")
     (tmp_path / "file").write_text("")
     assert not doctor._writable(tmp_path / "file" / "c")
+    monkeypatch.setattr(os, "access", lambda folder, mode: folder != tmp_path)
+    assert not doctor._writable(tmp_path / "a")

@@ -139,7 +139,12 @@ def test_a_folder_of_pictures_from_search_to_trained_winner_and_report(run, fold
 
     again = run.done("report", "--store", "s.db", "--json").json
     assert f"{rival['test_accuracy']:.2%}" in (tmp_path / again["report"]).read_text(encoding="utf-8")
-    assert "held-out" not in run.done(*words[:-6], "--no-train", *words[-4:], "--no-report").out
+
+    untrained_again = ["--no-train" if word == "--train" else word for word in words]
+    assert run.done(*untrained_again, "--json").json["training"] == document["training"]
+    text = run.done(*untrained_again).out
+    assert f"{winner['test_accuracy']:.2%}" in text
+    assert "report: runs/pictures.html" in text
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ import sqlite3
 
 import pytest
 
+from untrained.cli.report import kept_runs
+from untrained.report.training_run import TrainingRun, write_runs
 from untrained.study.search import load_study
 
 
@@ -53,6 +55,17 @@ def test_report_of_a_stored_study(run, store, tmp_path):
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<h1>first</h1>" in page
     assert str(store) in page
+
+
+def test_training_is_shown_only_while_its_winner_is_the_winner(store, tmp_path):
+    study = load_study(store)
+    best, second = (str(trial.architecture) for trial in study.best_trials[:2])
+    page = tmp_path / "page.html"
+    for architecture, shown in ((best, 1), (second, 0)):
+        run = TrainingRun("winner", 1, architecture, 0.5, 10, 1.0, "quick", 0, ())
+        write_runs([run], page.with_suffix(".json"))
+        assert kept_runs(study, page) == [run] * shown
+    assert kept_runs(study, tmp_path / "other.html") == []
 
 
 @pytest.mark.parametrize("verb", [["studies", "list"], ["studies", "show"], ["studies", "export"], ["report"]])

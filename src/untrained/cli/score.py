@@ -138,8 +138,9 @@ def _print_one(record: dict[str, Any], metrics: list[Metric]) -> None:
     rows = table("metric", ">value", "better", ">seconds", "~what it is, or why it has no value")
     for m in metrics:
         one = record["metrics"][m.name]
+        seconds = "–" if one["seconds"] is None else f"{one['seconds']:.4f}"
         meaning = m.summary if one["reason"] is None else f"no value: {one['reason']}"
-        rows.add_row(m.name, number(one["value"]), m.better, number(one["seconds"]), meaning)
+        rows.add_row(m.name, number(one["value"]), m.better, seconds, meaning)
     out.print(rows)
 
 
