@@ -53,7 +53,7 @@ def az_trainability(seen: Observation) -> float:
 def _entropies(seen: Observation) -> list[float]:
     values = []
     for feature in seen.blocks:
-        points = feature.permute(0, 2, 3, 1).flatten(0, 2).double()
+        points = feature.detach().permute(0, 2, 3, 1).flatten(0, 2).double()
         centred = points - points.mean(0)
         spectrum = torch.linalg.eigvalsh(centred.T @ centred / len(points)).clamp_min(0.0)
         total = float(spectrum.sum())

@@ -11,14 +11,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
 from torch import Tensor, nn
 
 from untrained.architecture import Architecture
 from untrained.errors import InputError, UnknownNameError
 from untrained.probe.observation import Observation
-from untrained.probe.probe import Probe, Size, check_images
+from untrained.probe.probe import Probe, Size, check_images, quiet
 from untrained.probe.setting import Setting
+from untrained.probe.undefined import Undefined as Undefined
 from untrained.registry import METRICS, summary
+from untrained.seeds import derive
 from untrained.spaces.space import Skeleton, create_model
 from untrained.spaces.space import space as find_space
 
@@ -95,21 +98,28 @@ def find_metrics(names: Iterable[str | Metric]) -> list[Metric]:
 
 def _with_options(text: str) -> Metric:
     """The metric of ``name`` or of ``name(option=number, ...)``."""
-    name, bracket, inside = text.replace(" ", "").partition("(")
+    text = text.replace(" ", "")
+    name, bracket, inside = text.partition("(")
     plain: Metric = METRICS[name]
     if not bracket:
         return plain
+    if not inside.endswith(")"):
+        raise InputError(f"{text!r} is no metric; expected something like 'swap(mu=1,sigma=1)'")
     known = [p.name for p in inspect.signature(plain.formula).parameters.values() if p.kind is p.KEYWORD_ONLY]
     options: dict[str, float] = {}
-    for item in inside.removesuffix(")").split(","):
+    for item in inside[:-1].split(","):
         option, _, number = item.partition("=")
         if option not in known:
             raise UnknownNameError(f"option of {name}", option, known or ["none: it has no options"])
+        if option in options:
+            raise InputError(f"the option {option!r} of {name!r} is given twice")
         try:
             options[option] = float(number)
         except ValueError:
-            raise InputError(f"the option {option!r} of {name!r} takes a number, not {number!r}") from None
-    return replace(plain, name=text.replace(" ", ""), formula=functools.partial(plain.formula, **options))
+            options[option] = math.nan
+        if not math.isfinite(options[option]):
+            raise InputError(f"the option {option!r} of {name!r} takes a number, not {number!r}")
+    return replace(plain, name=text, formula=functools.partial(plain.formula, **options))
 
 
 def score(
@@ -147,7 +157,13 @@ def score(
                 f"{architecture.space} needs images of at least {smallest}x{smallest}, not {height}x{width}"
             )
         classes = num_classes or (int(labels.max()) + 1 if labels is not None else 10)
-        network = create_model(architecture, num_classes=max(2, classes), in_chans=images.shape[1], skeleton=skeleton)
+        with quiet(derive(seed, "network")):
+            network = create_model(
+                architecture, num_classes=max(2, classes), in_chans=images.shape[1], skeleton=skeleton
+            )  # fmt: skip
+    for name in settings or {}:
+        if name not in (names := [one.name for one in chosen]):
+            raise UnknownNameError("metric among those that are scored", name, names)
     groups: dict[Setting, list[Metric]] = defaultdict(list)
     for one in chosen:
         setting = (settings or {}).get(one.name, one.setting)
@@ -172,9 +188,10 @@ def read(metric: Metric, probe: Probe) -> Reading:
         values = tuple(float(metric(observation)) for observation in probe)
     except Undefined as why:
         return Reading(None, time.perf_counter() - start, str(why))
-    except RuntimeError as error:
-        # What torch cannot do with this network (a shape, a derivative) is a property of the pair, not a fault.
-        return Reading(None, time.perf_counter() - start, f"torch: {str(error).splitlines()[0]}")
+    except (RuntimeError, ArithmeticError, np.linalg.LinAlgError) as error:
+        # What cannot be computed for this network (a shape, a derivative, a spectrum) is a property of the pair, no fault.
+        first = next(iter(str(error).splitlines()), "") or "no message"
+        return Reading(None, time.perf_counter() - start, f"{type(error).__name__}: {first}")
     seconds = time.perf_counter() - start
     value = math.fsum(values) / len(values) if all(map(math.isfinite, values)) else _worst(values)
     if math.isfinite(value):
@@ -184,7 +201,3 @@ def read(metric: Metric, probe: Probe) -> Reading:
 
 def _worst(values: tuple[float, ...]) -> float:
     return next(value for value in values if not math.isfinite(value))
-
-
-class Undefined(Exception):  # noqa: N818 - a result, not a fault
-    """Raised by a formula for a network that has no value, with the reason."""

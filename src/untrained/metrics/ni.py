@@ -30,6 +30,8 @@ def ni(seen: Observation) -> float:
     eta = math.log(1e-10 + sum(_mean_square(a, b) for a, b in zip(seen.pools, seen.moved(NOISE).pools, strict=True)))
     if not pools or not convs:
         raise Undefined("the network has no pooling or no convolution layer")
+    if not math.isfinite(eta):
+        raise Undefined(f"the features are not finite (eta = {eta:.3g})")
     if eta <= 0:
         raise Undefined(
             f"the noise hardly moves the features (eta = {eta:.3g}), where the published formula has no value"

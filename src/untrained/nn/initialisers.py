@@ -51,6 +51,7 @@ INITIALISERS = {
 class _Piece:
     name: str
     shape: torch.Size
+    dtype: torch.dtype
     scale: float
     offset: int
 
@@ -97,7 +98,7 @@ class WeightPlan:
             self._constants[name] = torch.ones_like(parameter) if key == "weight" else torch.zeros_like(parameter)
 
     def _draw(self, name: str, parameter: Tensor, scale: float) -> None:
-        self._pieces.append(_Piece(name, parameter.shape, scale, self.total))
+        self._pieces.append(_Piece(name, parameter.shape, parameter.dtype, scale, self.total))
         self.total += parameter.numel()
 
     def values(self, seed: int) -> dict[str, Tensor]:
@@ -111,7 +112,7 @@ class WeightPlan:
         else:
             flat = torch.empty(self.total).uniform_(-1.0, 1.0, generator=generator)
         for piece, part in zip(self._pieces, torch.split(flat, [p.shape.numel() for p in self._pieces]), strict=True):
-            values[piece.name] = part.view(piece.shape).mul_(piece.scale)
+            values[piece.name] = part.view(piece.shape).mul_(piece.scale).to(piece.dtype)
         return values
 
 

@@ -7,48 +7,42 @@ from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 
 def blocks_of(network: nn.Module) -> list[nn.Module]:
-    """The stem and the blocks of a network, in order.
+    """The stem and the blocks of a network, in the order they are listed.
 
-    The outermost sequence of composed modules in it is taken as its body, and what stands right before the body as its
-    stem. A network without such a sequence is its children.
+    A block is a convolution, anything composed that holds one or holds no weights at all, or an identity: a cell, a
+    residual block, a stage, a skip. The outermost sequences of blocks in the network are its body, and what stands right
+    before the first of them is its stem; poolings and other layers between blocks count to the block that follows. A
+    network without such a sequence is its children.
     """
-    bodies = [(name.count("."), module) for name, module in network.named_modules() if _is_body(module)]
+    bodies = [(name.count(".") if name else -1, name, module) for name, module in network.named_modules() if _is_body(module)]
     if not bodies:
         return list(network.children())
-    _, body = min(bodies, key=lambda found: found[0])
-    stem: list[nn.Module] = []
-    for child in network.children():
-        if any(module is body for module in child.modules()):
-            break
-        stem.append(child)
-    return [*stem[-1:], *body.children()]
+    outermost = min(depth for depth, _, _ in bodies)
+    bodies = [body for body in bodies if body[0] == outermost]
+    return [*_before(network, bodies[0][1]), *(block for _, _, body in bodies for block in body.children() if _is_block(block))]
 
 
 def _is_body(module: nn.Module) -> bool:
-    """Whether it is a sequence most of whose members are composed themselves: blocks are, layers are not."""
+    """Whether it is a sequence of blocks; a lone one has to be more than a layer or another sequence."""
     if not isinstance(module, nn.Sequential | nn.ModuleList):
         return False
-    return sum(any(True for _ in member.children()) for member in module) * 2 > len(module) > 1
+    blocks = [member for member in module if _is_block(member)]
+    return len(blocks) > 1 or any(not isinstance(b, _ConvNd | nn.Identity | nn.Sequential | nn.ModuleList) for b in blocks)
 
 
-@contextmanager
-def outputs_of(modules: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
-    """A list that fills with the four-dimensional outputs of `modules` as they end; nothing is left in them."""
-    outputs: list[Tensor] = []
+def _is_block(module: nn.Module) -> bool:
+    if isinstance(module, _ConvNd | nn.Identity):
+        return True
+    composed = any(True for _ in module.children())
+    return composed and (any(isinstance(m, _ConvNd) for m in module.modules()) or next(module.parameters(), None) is None)
 
-    def keep(module: nn.Module, inputs: Any, output: Any) -> Any:
-        if isinstance(output, Tensor) and output.dim() == 4:
-            outputs.append(output)
-            # What goes on is another tensor, so that an in-place operation cannot touch what is kept.
-            return output.clone()
-        return None
 
-    handles = [module.register_forward_hook(keep) for module in modules]
-    try:
-        yield outputs
-    finally:
-        for handle in handles:
-            handle.remove()
+def _before(network: nn.Module, name: str) -> list[nn.Module]:
+    """The module listed right before the submodule `name` in the same parent, if there is one."""
+    parent = network.get_submodule(name.rpartition(".")[0])
+    siblings = [child for child in parent.children()]
+    ...

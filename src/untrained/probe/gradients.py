@@ -86,7 +86,7 @@ def loss_pass(
         Gradients(tuple(w.detach() for w in weights), tuple(g.detach() for g in by_weight)),
         tuple(h.detach() for h in second),
         tuple(
-            Channels(_per_channel(output.detach() * gradient), weight[0].numel())
+            Channels(_per_channel(output.detach() * gradient.detach()), weight[0].numel())
             for (weight, output), gradient in zip(products, by_output, strict=True)
         ),
     )

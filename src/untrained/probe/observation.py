@@ -24,6 +24,7 @@ from untrained.probe.gradients import (
 )
 from untrained.probe.observer import Observer
 from untrained.probe.patterns import Patterns
+from untrained.probe.undefined import Undefined
 
 if TYPE_CHECKING:
     from untrained.probe.probe import Probe
@@ -99,8 +100,11 @@ class Observation:
 
     @property
     def patterns(self) -> Patterns:
-        """Activation patterns on the images."""
-        return self._probe.stacked_patterns[self._index] if self._probe.stacked else self._image_pass.patterns
+        """Activation patterns on the images; `Undefined` where activations are not a row for each image."""
+        patterns = self._probe.stacked_patterns[self._index] if self._probe.stacked else self._image_pass.patterns
+        if patterns.misfit is not None:
+            raise Undefined(patterns.misfit)
+        return patterns
 
     @property
     def pools(self) -> tuple[Tensor, ...]:

@@ -100,7 +100,11 @@ class Observer(TorchFunctionMode):
     def _activation(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         assert self.patterns is not None
         x = args[0] if args else kwargs["input"]
-        if len(self.patterns) == 1:
+        samples = self.patterns[0].samples
+        if x.shape[:1] != (samples,):
+            for one in self.patterns:
+                one.misfit = f"an activation of shape {tuple(x.shape)} is not one row for each of the {samples} images"
+        elif len(self.patterns) == 1:
             self.patterns[0].add(pack(x))
         else:
             _PackStacked.apply(x, self.patterns)  # type: ignore[no-untyped-call]

@@ -24,6 +24,8 @@ class Patterns:
 
     def __init__(self, samples: int) -> None:
         self.samples = samples
+        self.misfit: str | None = None
+        """Why they are no patterns of the samples, if they are not."""
         self._layers: list[np.ndarray] = []
 
     def add(self, codes: np.ndarray) -> None:

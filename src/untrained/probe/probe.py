@@ -86,7 +86,7 @@ class Probe:
         # Kept weights on the same images would give the same value each time.
         self.inits = self.setting.inits if self.setting.weights != "keep" or self.setting.fresh else 1
         self._size = size
-        self._images = images
+        self._images = images.to(next((p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32))
         self._labels = labels
         self._slots = Slots(network)
         self._plan = WeightPlan(network, self.setting.weights)
@@ -105,8 +105,10 @@ class Probe:
 
     @property
     def samples(self) -> int:
-        """Images in each batch."""
-        return min(self.setting.images, len(self._images)) if self.setting.source == "images" else self.setting.images
+        """Images in each batch: an equal share where fewer are given than the batches of one initialisation take."""
+        if self.setting.source != "images":
+            return self.setting.images
+        return min(self.setting.images, max(1, len(self._images) // self.setting.batches))
 
     @property
     def own(self) -> dict[str, Tensor]:
@@ -147,7 +149,7 @@ class Probe:
     def noise(self, label: str, index: int, shape: tuple[int, ...]) -> Tensor:
         """Standard normal noise, the same for the same seed, label and index."""
         generator = torch.Generator().manual_seed(derive(self.seed, label, index))
-        return torch.randn(shape, generator=generator).to(self._images.device)
+        return torch.randn(shape, generator=generator).to(self._images)
 
     def _rows(self, index: int, number: int) -> slice | list[int]:
         batch = number + index * self.setting.batches if self.setting.fresh else number
@@ -170,18 +172,8 @@ class Probe:
 
     def forward(self, values: Mapping[str, Tensor], images: Tensor, observer: Observer) -> Tensor:
         """The logits of the network holding `values`, watched by `observer`."""
-        with self._quiet(), self._slots.holding(values), observer:
+        with quiet(derive(self.seed, "global")), self._slots.holding(values), observer:
             return logits(self.network(images), first=hasattr(self.network, "auxiliary"))
-
-    @contextmanager
-    def _quiet(self) -> Iterator[None]:
-        """Modules that draw from the global generator get the same numbers each time and leave no trace."""
-        state = torch.get_rng_state()
-        torch.default_generator.manual_seed(derive(self.seed, "global"))
-        try:
-            yield
-        finally:
-            torch.set_rng_state(state)
 
     @cached_property
     def stacked(self) -> bool:
@@ -194,7 +186,18 @@ class Probe:
 
     @cached_property
     def stacked_patterns(self) -> list[Patterns]:
-        """Activation patterns of every initialisation, from one pass."""
+        """Activation patterns of every initialisation, from one pass; from one each where a module is not made for `vmap`
+        (it draws random numbers, or branches on values)."""
+        try:
+            return self._in_one_pass()
+        except RuntimeError:
+            patterns = [Patterns(self.samples) for _ in range(self.inits)]
+            with torch.no_grad():
+                for index, one in enumerate(patterns):
+                    self.forward(self.values(index), self.batch(index), Observer(patterns=[one]))
+            return patterns
+
+    def _in_one_pass(self) -> list[Patterns]:
         patterns = [Patterns(self.samples) for _ in range(self.inits)]
         observer = Observer(patterns=patterns)
         weights = [self.values(index) for index in range(self.inits)]
@@ -216,6 +219,17 @@ class Probe:
         """Parameters and multiply-accumulates of the network, or those it stands in for."""
         channels, height, width = self._images.shape[1:]
         return self._size or Size(self.network, (channels, height, width))
+
+
+@contextmanager
+def quiet(seed: int) -> Iterator[None]:
+    """Whatever draws from torch's global generator inside gets the numbers of `seed`, and leaves no trace."""
+    state = torch.get_rng_state()
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(state)
 
 
 def logits(output: Any, *, first: bool = False) -> Tensor:

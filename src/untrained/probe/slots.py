@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -20,7 +21,7 @@ class Slots:
     def __init__(self, network: nn.Module) -> None:
         names: dict[int, str] = {}
         self._parameters: list[tuple[dict[str, Tensor | None], str, str, Tensor]] = []
-        self._buffers: list[tuple[dict[str, Tensor | None], str, Tensor]] = []
+        self._buffers: list[tuple[dict[str, Tensor | None], str, Tensor, bool]] = []
         for prefix, module in network.named_modules():
             for key, parameter in module._parameters.items():
                 if parameter is not None:
@@ -28,7 +29,9 @@ class Slots:
                     self._parameters.append((module._parameters, key, name, parameter))
             for key, buffer in module._buffers.items():
                 if buffer is not None:
-                    self._buffers.append((module._buffers, key, buffer))
+                    # Normalisation of a batch by its own statistics reads none that ran; other modules might.
+                    kept = not (key in _STATISTICS and isinstance(module, _NormBase))
+                    self._buffers.append((module._buffers, key, buffer, kept))
 
     @property
     def own(self) -> dict[str, Tensor]:
@@ -42,12 +45,11 @@ class Slots:
             for place, key, name, _ in self._parameters:
                 if name in values:
                     place[key] = values[name]
-            for place, key, buffer in self._buffers:
-                # Nothing that is measured reads running statistics, so they are taken away; other buffers are copied.
-                place[key] = None if key in _STATISTICS else buffer.clone()
+            for place, key, buffer, kept in self._buffers:
+                place[key] = buffer.clone() if kept else None
             yield
         finally:
             for place, key, _, parameter in self._parameters:
                 place[key] = parameter
-            for place, key, buffer in self._buffers:
+            for place, key, buffer, _ in self._buffers:
                 place[key] = buffer
