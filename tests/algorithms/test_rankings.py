@@ -36,6 +36,12 @@ def test_rank_sum_by_hand() -> None:
     np.testing.assert_array_equal(fitness("rank_sum", SCORES, DIRECTIONS), [-8.5, -4.5, -7.0, -10.0])
 
 
+def test_log_rank_sum_by_hand() -> None:
+    # ranks, 4 the best: first 4, 2.5, 2.5, 1; second 1, 4, 2.5, 2.5; third 1.5, 4, 3, 1.5
+    products = np.array([4 * 1 * 1.5, 2.5 * 4 * 4, 2.5 * 2.5 * 3, 1 * 2.5 * 1.5])
+    np.testing.assert_allclose(fitness("log_rank_sum", SCORES, DIRECTIONS), np.log(products / 4**3))
+
+
 def test_single_by_hand() -> None:
     np.testing.assert_array_equal(fitness("single", SCORES[:, :1], [1]), [9, 7, 7, 1])
     np.testing.assert_array_equal(fitness("single", SCORES[:, 2:], [-1]), [-5, -1, -3, -5])

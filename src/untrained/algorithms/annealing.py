@@ -10,9 +10,9 @@ import math
 from typing import final
 
 import numpy as np
-from scipy.stats import rankdata
 
 from untrained.algorithms.fitness import Fitness
+from untrained.algorithms.rankings import mean_ranks
 from untrained.algorithms.rounds import Rounds, distinct
 from untrained.algorithms.searcher import algorithm
 from untrained.algorithms.trial import Proposal, Trial
@@ -31,8 +31,8 @@ class Annealing(Rounds):
 
     Each iteration scores `neighbours` neighbours of the current architecture s and ranks them together with s and the
     history, the best of each earlier ranking. With E the rank sum (under any ranking but `rank_sum`, the rank of the
-    fitness), s' the best candidate other than s, dE = E(s') - E(s) and u uniform in (0, 1), s' becomes the current one
-    if dE < 0 or ln u <= -alpha dE / T. T falls from `start` by `cooling` after every `iterations` iterations while it is
+    fitness), s' the best candidate other than s, dE = E(s') - E(s) and u uniform in (0, 1], s' becomes the current one
+    if ln u <= -alpha dE / T. T falls from `start` by `cooling` after every `iterations` iterations while it is
     `end` or more, 1,000 evaluations by default; then it starts over.
 
     version `plain`: the code of May 2023, without history and with the comparison the other way round, so that s' takes
@@ -126,13 +126,13 @@ class Annealing(Rounds):
         log_u = math.log(1.0 - self.rng("accept", self._rounds).random())
         if self.version == "plain":
             return not log_u < change / self.temperature
-        return change < 0 or log_u <= -self.alpha * change / self.temperature
+        return log_u <= -self.alpha * change / self.temperature
 
     def _energies(self, trials: list[Trial]) -> np.ndarray:
         """Rank sums of trials within these trials, lower is better; beyond the worst possible sum without a value."""
         fitness = self.fitness(trials)
         if self.fitness.ranking != "rank_sum":
-            return np.asarray(rankdata(-fitness))
+            return mean_ranks(-fitness[:, None])[:, 0]
         worst = len(trials) * len(self.fitness.objectives) + 1.0
         return np.where(np.isfinite(fitness), -fitness, worst)
 

@@ -17,6 +17,8 @@ from untrained.algorithms.trial import Proposal, Trial
 from untrained.errors import InputError
 from untrained.spaces.space import Space
 
+GROWTH = 1.02
+
 
 class Density:
     """A product of Aitchison-Aitken kernels around gene numbers (n, l): equal genes weigh 1 - h, each other h / (c - 1).
@@ -58,10 +60,11 @@ class Density:
 class Bohb(Searcher):
     """BOHB on one fidelity: tries what is likely under a density of the good and unlikely under one of the bad.
 
-    The good are the best `top` of the complete trials, but at least one more than there are genes; the others are bad,
-    with the failed and the rejected. Of `candidates` draws from the good density the one with the largest ratio of
+    The good are the best `top` of the trials with a fitness, but at least one more than there are genes; all others are
+    bad, the failed and the rejected too. Of `candidates` draws from the good density the one with the largest ratio of
     densities is tried; with probability `random`, and before there are enough trials for both densities, a random
-    architecture. What was tried is passed over, as the answer would be the same again.
+    architecture. What was tried is passed over, as the answer would be the same again. The densities are fitted again
+    once there are 2 % more trials; the published ones are fitted after each.
 
     BOHB is this model inside Hyperband, which first tries many architectures on small budgets (few epochs). A study has
     one fidelity, where Hyperband has one bracket with one rung and takes what the model proposes: the published
@@ -93,10 +96,10 @@ class Bohb(Searcher):
         self.random = random
         self.least_bandwidth = least_bandwidth
         self.positions = Positions(space, self.name)
-        self._complete: list[Trial] = []
+        self._trials: list[Trial] = []
         self._numbers: list[tuple[int, ...]] = []
-        self._useless: list[tuple[int, ...]] = []
         self._seen: set[tuple[int, ...]] = set()
+        self._fitted = 0
         self._model: tuple[Density, Density] | None = None
 
     def ask(self, pending: Sequence[Proposal]) -> Proposal:
@@ -104,35 +107,39 @@ class Bohb(Searcher):
         if rng.random() >= self.random and (model := self._densities()) is not None:
             good, bad = model
             drawn = good.draw(self.candidates, rng)
-            known = self._seen.union(self.positions.encode(proposal.architecture) for proposal in pending)
+            under_way = {self.positions.encode(proposal.architecture) for proposal in pending}
             points = self.positions.one_hot(drawn)
             for place in np.argsort(bad.log(points) - good.log(points), kind="stable").tolist():
                 numbers = tuple(drawn[place].tolist())
-                candidate = None if numbers in known else self.positions.decode(numbers)
+                if numbers in self._seen or numbers in under_way:
+                    continue
+                candidate = self.positions.decode(numbers)
                 if candidate is not None:
                     return Proposal(candidate, (), "model")
         return Proposal(self.space.sample(rng))
 
     def _learn(self, trial: Trial) -> None:
-        self._model = None
-        numbers = self.positions.encode(trial.architecture)
-        self._seen.add(numbers)
-        if trial.state == "complete":
-            self._complete.append(trial)
-            self._numbers.append(numbers)
-        else:
-            self._useless.append(numbers)
+        self._trials.append(trial)
+        self._numbers.append(self.positions.encode(trial.architecture))
+        self._seen.add(self._numbers[-1])
+        if len(self._trials) >= self._fitted * GROWTH:
+            self._fitted, self._model = len(self._trials), None
 
     def _densities(self) -> tuple[Density, Density] | None:
-        """The densities of the good and of the bad; None before each has more points than genes."""
+        """The densities of the good and of the bad of the first `_fitted` trials; None before each has more points than
+        there are genes."""
+        trials = self._trials[: self._fitted]
         fewest = len(self.positions.sizes) + 1
-        count = max(fewest, int(self.top * len(self._complete)))
-        if len(self._complete) < count or len(self._complete) + len(self._useless) - count < fewest:
-            return None
-        if self._model is None:
-            order = np.argsort(-self.fitness(self._complete), kind="stable")
-            ranked = np.array(self._numbers)[order]
-            bad = np.concatenate([ranked[count:], np.array(self._useless, int).reshape(-1, ranked.shape[1])])
-            good = Density(self.positions, ranked[:count], self.least_bandwidth)
-            self._model = good, Density(self.positions, bad, self.least_bandwidth)
+        if self._model is None and len(trials) >= 2 * fewest:
+            fitness = np.full(len(trials), -np.inf)
+            complete = [place for place, trial in enumerate(trials) if trial.state == "complete"]
+            fitness[complete] = self.fitness([trials[place] for place in complete])
+            scored = int(np.isfinite(fitness).sum())
+            count = max(fewest, int(self.top * scored))
+            if scored >= count and len(trials) - count >= fewest:
+                good = np.zeros(len(trials), bool)
+                good[np.argsort(-fitness, kind="stable")[:count]] = True
+                numbers = np.array(self._numbers[: self._fitted])
+                densities = [Density(self.positions, numbers[part], self.least_bandwidth) for part in (good, ~good)]
+                self._model = densities[0], densities[1]
         return self._model

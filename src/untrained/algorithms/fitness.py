@@ -30,5 +30,5 @@ class Fitness:
         return np.asarray(self._values(trials) * self.directions)
 
     def _values(self, trials: Sequence[Trial]) -> np.ndarray:
-        rows = [[trial.values.get(name) for name in self.objectives] for trial in trials]
-        return np.array(rows, float).reshape(len(trials), len(self.objectives))  # None becomes NaN
+        values = [trial.values.get(name) for trial in trials for name in self.objectives]
+        return np.array(values, float).reshape(len(trials), len(self.objectives))  # None becomes NaN

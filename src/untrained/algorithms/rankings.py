@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.stats import rankdata
 
 from untrained.algorithms.pareto import crowding, fronts
 from untrained.errors import InputError
@@ -37,6 +36,18 @@ def fitness(name: str, scores: np.ndarray, directions: np.ndarray) -> np.ndarray
     return values
 
 
+def mean_ranks(scores: np.ndarray) -> np.ndarray:
+    """The rank (n, m) of each score in its column, 1 for the lowest, ties sharing their mean rank.
+
+    `scipy.stats.rankdata`, at a tenth of its cost for the few rows of a tournament.
+    """
+    ranks = np.empty(scores.shape)
+    for column, ordered in enumerate(np.sort(scores, axis=0).T):
+        values = scores[:, column]
+        ranks[:, column] = (ordered.searchsorted(values, "left") + ordered.searchsorted(values, "right") + 1) / 2
+    return ranks
+
+
 @ranking
 def single(scores: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """The one metric itself."""
@@ -48,7 +59,7 @@ def single(scores: np.ndarray, directions: np.ndarray) -> np.ndarray:
 @ranking
 def rank_sum(scores: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """Minus the sum over metrics of the candidate's rank, 1 for the best, ties sharing their mean rank."""
-    return -np.asarray(rankdata(-scores * directions, axis=0).sum(axis=1))
+    return -np.asarray(mean_ranks(-scores * directions).sum(axis=1))
 
 
 @ranking
@@ -61,7 +72,7 @@ def max_normalised_sum(scores: np.ndarray, directions: np.ndarray) -> np.ndarray
 @ranking
 def log_rank_sum(scores: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """Sum over metrics of ln(rank / n) among the n candidates, n for the best, ties sharing their mean rank (AZ-NAS)."""
-    return np.asarray(np.log(rankdata(scores * directions, axis=0) / len(scores)).sum(axis=1))
+    return np.asarray(np.log(mean_ranks(scores * directions) / len(scores)).sum(axis=1))
 
 
 @ranking

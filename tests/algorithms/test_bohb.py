@@ -1,0 +1,177 @@
+"""BOHB's model: densities by their formula, the split into good and bad, and what is proposed."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from untrained.algorithms.bohb import Bohb, Density
+from untrained.algorithms.positions import Positions
+from untrained.algorithms.trial import Proposal, Trial
+from untrained.architecture import Architecture
+from untrained.errors import InputError
+from untrained.spaces.space import space
+from untrained.testing.searcher import complete, fitness, told_by, troubled
+
+PLACE = space("nats-tss")
+
+
+class Small:
+    """Genes in 0..3, 0..2 and a single value, all combinations."""
+
+    name = "small"
+    sizes = (4, 3, 1)
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        return Architecture(self.name, tuple(rng.integers(self.sizes).tolist()))
+
+    def validate(self, architecture: Architecture) -> Architecture:
+        return architecture
+
+
+POSITIONS = Positions(Small(), "test")
+EVERYTHING = np.array(list(itertools.product(*map(range, Small.sizes))))
+
+
+def points(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, [3, 2, 1], (count, 3))
+
+
+def probabilities(density: Density, numbers: np.ndarray = EVERYTHING) -> np.ndarray:
+    return np.exp(density.log(POSITIONS.one_hot(numbers)))
+
+
+@pytest.mark.parametrize("count", [1, 4, 30])
+def test_densities_by_formula(count: int) -> None:
+    numbers = points(count)
+    density = Density(POSITIONS, numbers, 1e-3)
+    expected = []
+    for x in EVERYTHING:
+        kernels = []
+        for point in numbers:
+            factors = [
+                1 - h if a == b else h / (c - 1)
+                for a, b, h, c in zip(x, point, density.bandwidths, Small.sizes, strict=True)
+            ]
+            kernels.append(np.prod(factors))
+        expected.append(np.mean(kernels))
+    np.testing.assert_allclose(probabilities(density), expected)
+    np.testing.assert_allclose(probabilities(density).sum(), 1)
+
+
+def test_bandwidths() -> None:
+    numbers = points(30)
+    shares = [np.bincount(column, minlength=4) / 30 for column in numbers.T]
+    scott = [1.06 * np.sqrt(1 - (p**2).sum()) * 30 ** (-1 / 7) for p in shares]
+    np.testing.assert_allclose(Density(POSITIONS, numbers, 1e-3).bandwidths, [scott[0], scott[1], 0])
+    same = Density(POSITIONS, numbers[[0] * 5], 0.01)
+    np.testing.assert_allclose(same.bandwidths, [0.01, 0.01, 0])
+    spread = Density(POSITIONS, np.array([[0, 0, 0], [1, 1, 0]]), 0.9)
+    np.testing.assert_allclose(spread.bandwidths, [3 / 4, 2 / 3, 0])
+    np.testing.assert_allclose(probabilities(spread), 1 / 12)
+
+
+def test_the_order_of_the_values_does_not_matter() -> None:
+    numbers = points(20)
+    turned = np.column_stack([(numbers[:, 0] + 1) % 4, 2 - numbers[:, 1], numbers[:, 2]])
+    everything = np.column_stack([(EVERYTHING[:, 0] + 1) % 4, 2 - EVERYTHING[:, 1], EVERYTHING[:, 2]])
+    one, two = Density(POSITIONS, numbers, 1e-3), Density(POSITIONS, turned, 1e-3)
+    np.testing.assert_allclose(probabilities(one), probabilities(two, everything))
+
+
+def test_draws_keep_each_gene_but_with_the_bandwidth() -> None:
+    density = Density(POSITIONS, points(6), 1e-3)
+    drawn = density.draw(20_000, np.random.default_rng(0))
+    # A gene drawn again may come out the same: the kernel of the draw has h (c - 1) / c for h.
+    for column, size in ((0, 4), (1, 3)):
+        h = density.bandwidths[column]
+        share = np.bincount(density.numbers[:, column], minlength=size) / 6
+        found = np.bincount(drawn[:, column], minlength=size) / 20_000
+        np.testing.assert_allclose(found, (1 - h) * share + h / size, atol=4 * np.sqrt(0.25 / 20_000))
+    assert (drawn[:, 2] == 0).all()
+
+
+def told_to(searcher: Bohb, values: list[float | None], seed: int = 0) -> list[Trial]:
+    rng = np.random.default_rng(seed)
+    trials = [Trial(i, PLACE.sample(rng), values={"value": value}) for i, value in enumerate(values)]
+    for trial in trials:
+        searcher.tell(trial)
+    return trials
+
+
+def test_the_good_are_the_best_part() -> None:
+    for count, good in ((14, 7), (30, 7), (60, 9), (100, 15)):
+        searcher = Bohb(PLACE, fitness, 0)
+        trials = told_to(searcher, np.random.default_rng(count).permutation(count).astype(float).tolist())
+        searcher._fitted, searcher._model = count, None
+        best, rest = searcher._densities()
+        ranked = sorted(trials, key=lambda t: t.values["value"], reverse=True)
+        assert {tuple(row) for row in best.numbers.tolist()} == {t.architecture.genes for t in ranked[:good]}
+        assert {tuple(row) for row in rest.numbers.tolist()} == {t.architecture.genes for t in ranked[good:]}
+
+
+def test_trials_without_a_value_are_bad() -> None:
+    searcher = Bohb(PLACE, fitness, 0)
+    trials = told_to(searcher, [None if i % 2 else float(i) for i in range(20)])
+    searcher._fitted, searcher._model = 20, None
+    good, bad = searcher._densities()
+    assert len(bad.numbers) == 13
+    values = {trial.architecture.genes: trial.values["value"] for trial in trials}
+    assert all(values[tuple(row)] is not None for row in good.numbers.tolist())
+    none = Bohb(PLACE, fitness, 0)
+    told_to(none, [None] * 40)
+    assert none._densities() is None
+
+
+def test_random_until_both_densities_have_enough() -> None:
+    told = told_by(Bohb(PLACE, fitness, 0, random=0.0), 40)
+    assert [trial.operator for trial in told] == ["sample"] * 14 + ["model"] * 26
+
+
+def test_the_part_that_is_random() -> None:
+    searcher = Bohb(PLACE, fitness, 0, random=0.25)
+    told_by(searcher, 60)
+    pending: list[Proposal] = []
+    for _ in range(400):
+        pending.append(searcher.ask(pending))
+    random = sum(proposal.operator == "sample" for proposal in pending)
+    assert abs(random / 400 - 0.25) < 4 * np.sqrt(0.19 / 400)
+
+
+@pytest.mark.parametrize("answer", [complete, troubled])
+def test_what_the_model_proposes_is_new(answer) -> None:
+    told = told_by(Bohb(PLACE, fitness, 0), 300, answer, 8)
+    seen = set()
+    for trial in told:
+        assert trial.operator == "sample" or trial.architecture not in seen
+        seen.add(trial.architecture)
+
+
+def test_the_best_of_many_candidates_is_the_maximum_of_the_ratio() -> None:
+    """So many draws from a small space are all of it."""
+    searcher = Bohb(Small(), fitness, 0, random=0.0, candidates=5000)
+    rng = np.random.default_rng(0)
+    for number in range(9):
+        architecture = Small().sample(rng)
+        value = float(architecture.genes[0] == 0) + 0.01 * number
+        searcher.tell(Trial(number, architecture, values={"value": value}))
+    good, bad = searcher._densities()
+    ratio = probabilities(good) / probabilities(bad)
+    new = [row for row in range(len(EVERYTHING)) if tuple(EVERYTHING[row].tolist()) not in searcher._seen]
+    best = max(new, key=lambda row: ratio[row])
+    assert searcher.ask([]).architecture.genes == tuple(EVERYTHING[best].tolist())
+
+
+def test_spaces_of_varying_length_are_refused() -> None:
+    with pytest.raises(InputError, match=r"bohb.*chain"):
+        Bohb(space("chain"), fitness, 0)
+
+
+@pytest.mark.parametrize(
+    "options", [{"top": 0.0}, {"candidates": 0}, {"random": 1.0}, {"least_bandwidth": 0.0}, {"least_bandwidth": 1.0}]
+)
+def test_impossible_options(options: dict[str, float]) -> None:
+    with pytest.raises(InputError, match="bohb"):
+        Bohb(PLACE, fitness, 0, **options)
