@@ -45,7 +45,7 @@ def make_study() -> Callable[..., Study]:
         setup = {
             "space": "nats-tss", "algorithm": "genetic", "options": {"population": 10}, "metrics": ["good", "slow"],
             "ranking": "rank_sum", "seed": 3, "data": "digits", "data_digest": "0", "source": "digits",
-            "image_shape": [1, 8, 8], "num_classes": 10, "skeleton": "channels=8", "target": "channels=16,cells=5",
+            "image_shape": [1, 8, 8], "num_classes": 10, "skeleton": "channels=8,cells=1", "target": "channels=16,cells=5",
             "limits": [LIMIT], "ahead": 8, **changes,
         }  # fmt: skip
         journal = journal or Journal(None)

@@ -21,7 +21,7 @@ def test_command_spells_out_the_whole_setup(make_study, tmp_path):
     assert command.endswith(" --train")
     assert options(command.removesuffix(" --train")) == [
         ("--space", "nats-tss"), ("--data", "/data/my images"), ("--metrics", "good,slow"), ("--ranking", "rank_sum"),
-        ("--algorithm", "genetic"), ("--option", "population=10"), ("--limit", "params<500000"),
+        ("--algorithm", "genetic"), ("--option", "population=10"), ("--limit", "params<500,000"),
         ("--skeleton", "proxy"), ("--target", "nats"), ("--image-size", "32"), ("--seed", "3"),
         ("--store", str(store)), ("--name", "it's"), ("--evaluations", "500"),
     ]  # fmt: skip

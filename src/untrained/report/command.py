@@ -25,7 +25,7 @@ def resume_command(study: Study, evaluations: int, more: Sequence[str] = ()) -> 
     for option, value in setup["options"].items():
         words += ["--option", f"{option}={value}"]
     for limit in setup["limits"]:
-        words += ["--limit", limit.replace(",", "")]
+        words += ["--limit", limit]
     words += ["--skeleton", _skeleton(study, "skeleton"), "--target", _skeleton(study, "target")]
     if height == width and (source, height) != ("digits", 8):
         words += ["--image-size", str(height)]
