@@ -2,47 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
+Named = tuple[str, nn.Module]
+
 
 def blocks_of(network: nn.Module) -> list[nn.Module]:
     """The stem and the blocks of a network, in the order they are listed.
 
-    A block is a convolution, anything composed that holds one or holds no weights at all, or an identity: a cell, a
-    residual block, a stage, a skip. The outermost sequences of blocks in the network are its body, and what stands right
-    before the first of them is its stem; poolings and other layers between blocks count to the block that follows. A
-    network without such a sequence is its children.
+    A block is a convolution, an identity, or what is composed and holds a convolution or no weights at all. The outermost
+    sequences made mostly of composed blocks are the body (all stages of a residual network, say), and what stands right
+    before them is the stem. Where there are none, the outermost sequence with most blocks is taken, and where no sequence
+    has two, the children. Poolings and other layers between blocks belong to the block that follows.
     """
-    bodies = [(name.count(".") if name else -1, name, module) for name, module in network.named_modules() if _is_body(module)]
+    sequences = [(name, m) for name, m in network.named_modules() if isinstance(m, nn.Sequential | nn.ModuleList)]
+    bodies = _outermost((name, m) for name, m in sequences if _is_body(m))
+    if not bodies:
+        bodies = _outermost((name, m) for name, m in sequences if len(_blocks(m)) > 1)
+        bodies = sorted(bodies, key=lambda body: -len(_blocks(body[1])))[:1]
     if not bodies:
         return list(network.children())
-    outermost = min(depth for depth, _, _ in bodies)
-    bodies = [body for body in bodies if body[0] == outermost]
-    return [*_before(network, bodies[0][1]), *(block for _, _, body in bodies for block in body.children() if _is_block(block))]
+    return [*_before(network, bodies[0]), *(block for _, body in bodies for block in _blocks(body))]
 
 
-def _is_body(module: nn.Module) -> bool:
-    """Whether it is a sequence of blocks; a lone one has to be more than a layer or another sequence."""
-    if not isinstance(module, nn.Sequential | nn.ModuleList):
-        return False
-    blocks = [member for member in module if _is_block(member)]
-    return len(blocks) > 1 or any(not isinstance(b, _ConvNd | nn.Identity | nn.Sequential | nn.ModuleList) for b in blocks)
+def _is_body(sequence: nn.Module) -> bool:
+    """Whether most members are composed blocks or identities; a lone one must not be a sequence itself."""
+    members = list(sequence.children())
+    composed = [member for member in _blocks(sequence) if not isinstance(member, _ConvNd)]
+    if len(members) == 1:
+        return bool(composed) and not isinstance(composed[0], nn.Identity | nn.Sequential | nn.ModuleList)
+    return 2 * len(composed) > len(members)
+
+
+def _blocks(sequence: nn.Module) -> list[nn.Module]:
+    return [member for member in sequence.children() if _is_block(member)]
 
 
 def _is_block(module: nn.Module) -> bool:
     if isinstance(module, _ConvNd | nn.Identity):
         return True
     composed = any(True for _ in module.children())
-    return composed and (any(isinstance(m, _ConvNd) for m in module.modules()) or next(module.parameters(), None) is None)
+    return composed and (
+        any(isinstance(m, _ConvNd) for m in module.modules()) or not any(True for _ in module.parameters())
+    )
 
 
-def _before(network: nn.Module, name: str) -> list[nn.Module]:
-    """The module listed right before the submodule `name` in the same parent, if there is one."""
-    parent = network.get_submodule(name.rpartition(".")[0])
-    siblings = [child for child in parent.children()]
-    ...
+def _outermost(sequences: Iterable[Named]) -> list[Named]:
+    """Those with the shortest names, counted in parts."""
+    found = [(len(name.split(".")) if name else 0, (name, module)) for name, module in sequences]
+    return [named for depth, named in found if depth == min(depth for depth, _ in found)]
+
+
+def _before(network: nn.Module, body: Named) -> list[nn.Module]:
+    """The module listed right before `body` in its parent, if there is one."""
+    name, module = body
+    siblings = list(network.get_submodule(name.rpartition(".")[0]).children()) if name else [module]
+    place = next(index for index, sibling in enumerate(siblings) if sibling is module)
+    return siblings[max(0, place - 1) : place]
+
+
+@contextmanager
+def outputs_of(modules: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
+    """A list that fills with the four-dimensional outputs of `modules` as they end; nothing is left in them."""
+    outputs: list[Tensor] = []
+
+    def keep(module: nn.Module, inputs: Any, output: Any) -> Any:
+        if isinstance(output, Tensor) and output.dim() == 4:
+            outputs.append(output)
+            # What goes on is another tensor, so that an in-place operation cannot touch what is kept.
+            return output.clone()
+        return None
+
+    handles = [module.register_forward_hook(keep) for module in modules]
+    try:
+        yield outputs
+    finally:
+        for handle in handles:
+            handle.remove()
