@@ -7,7 +7,7 @@ statistics of the batch and keeps none, dropout does nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -46,12 +46,37 @@ DROPOUTS = frozenset(
 NORMS = frozenset({F.batch_norm, F.instance_norm, F.group_norm, F.layer_norm, torch.batch_norm, torch.layer_norm})
 
 
+class Layers:
+    """(weight, output) of every convolution and linear layer, in the order they ran.
+
+    An in-place operation may follow a layer. Copies of all outputs are made only when they are asked for; without them it
+    shows afterwards whether they were needed.
+    """
+
+    def __init__(self, *, copied: bool = False) -> None:
+        self._copied = copied
+        self._kept: list[tuple[Tensor, Tensor, int]] = []
+
+    def keep(self, weight: Tensor, output: Tensor) -> Tensor:
+        """Add a layer; returns what the network goes on with."""
+        self._kept.append((weight, output, output._version))
+        return output.clone() if self._copied else output
+
+    @property
+    def overwritten(self) -> bool:
+        """Whether some output no longer is what its layer computed."""
+        return any(output._version != version for _, output, version in self._kept)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return iter((weight, output) for weight, output, _ in self._kept)
+
+
 class Observer(TorchFunctionMode):
     """Runs calls as they are, but for the replaced ones, and collects what was asked for.
 
     patterns: one `Patterns` per stacked initialisation, filled by every activation; pools: the input of every pooling
-    layer is appended (x.mean over the image included); conv_channels: input channels of every convolution; products:
-    (weight, output) of every convolution and linear layer; variances: per channel, of the input of every batch
+    layer is appended (x.mean over the image included); conv_channels: input channels of every convolution; layers: every
+    convolution and linear layer (those within attention excepted); variances: per channel, of the input of every batch
     normalisation; bypass_norm: normalisation layers do nothing.
     """
 
@@ -61,7 +86,7 @@ class Observer(TorchFunctionMode):
         patterns: list[Patterns] | None = None,
         pools: list[Tensor] | None = None,
         conv_channels: list[int] | None = None,
-        products: list[tuple[Tensor, Tensor]] | None = None,
+        layers: Layers | None = None,
         variances: list[Tensor] | None = None,
         bypass_norm: bool = False,
     ) -> None:
@@ -69,7 +94,7 @@ class Observer(TorchFunctionMode):
         self.patterns = patterns
         self.pools = pools
         self.conv_channels = conv_channels
-        self.products = products
+        self.layers = layers
         self.variances = variances
         self._handlers: dict[Any, Handler] = dict.fromkeys(DROPOUTS, _identity)
         self._handlers[F.multi_head_attention_forward] = _attention
@@ -84,10 +109,10 @@ class Observer(TorchFunctionMode):
             self._handlers.update(dict.fromkeys(ACTIVATIONS, self._activation))
         if pools is not None:
             self._handlers.update(dict.fromkeys(POOLS, self._pool))
-        if conv_channels is not None or products is not None:
+        if conv_channels is not None or layers is not None:
             self._handlers.update(dict.fromkeys(CONVOLUTIONS, self._convolution))
-        if products is not None:
-            self._handlers[F.linear] = self._product
+        if layers is not None:
+            self._handlers[F.linear] = self._layer
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -114,22 +139,21 @@ class Observer(TorchFunctionMode):
         assert self.pools is not None
         x = args[0] if args else kwargs["input"]
         if func not in (torch.mean, Tensor.mean) or _over_image(x, args, kwargs):
-            self.pools.append(x)
+            # A copy, since an in-place activation may follow on another way.
+            self.pools.append(x.clone())
         return func(*args, **kwargs)
 
     def _convolution(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self.conv_channels is not None:
             self.conv_channels.append((args[0] if args else kwargs["input"]).shape[1])
-        if self.products is not None:
-            return self._product(func, args, kwargs)
+        if self.layers is not None:
+            return self._layer(func, args, kwargs)
         return func(*args, **kwargs)
 
-    def _product(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        assert self.products is not None
+    def _layer(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        assert self.layers is not None
         output = func(*args, **kwargs)
-        self.products.append((args[1] if len(args) > 1 else kwargs["weight"], output))
-        # A tensor of its own goes on, so that an in-place activation cannot touch what is kept.
-        return output.clone()
+        return self.layers.keep(args[1] if len(args) > 1 else kwargs["weight"], output)
 
     def _batch_norm(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         """With the batch's own statistics; a single value per channel gives 0 instead of an error."""
