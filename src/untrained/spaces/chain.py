@@ -111,6 +111,9 @@ class Chain(Space):
             self._edit(edited, int(rng.integers(-1, len(genes))), rng)
         return Architecture(self.name, tuple(edited))
 
+    def edit(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        return self.mutate(architecture, rng, rate=0.0)
+
     def _edit(self, genes: list[int], place: int, rng: np.random.Generator) -> int:
         """Try one edit of `genes[place]` (-1: the implicit first gene), in place; where the next old gene is then."""
         operation = ("drop", "insert", "redraw")[int(rng.integers(3))]

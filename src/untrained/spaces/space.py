@@ -72,6 +72,10 @@ class Space(ABC):
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
         """A random small change; never `architecture` itself."""
 
+    def edit(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        """One random edit; never `architecture` itself. The mutation, unless that may make several."""
+        return self.mutate(architecture, rng)
+
     @abstractmethod
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
         """A child of `a` with material of `b`. For the twin, call it with the parents exchanged."""
