@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from untrained.architecture import Architecture
 from untrained.alignment import Population, similarity_matrix
 from untrained.alignment.costs import chain
 from untrained.alignment.forms import forms
 from untrained.alignment.matrix import aligned, indexed
 from untrained.alignment.scheme import Scheme
+from untrained.architecture import Architecture
 from untrained.spaces.space import space
 
 TARGETS = {100: 0.005, 1000: 0.4}

@@ -73,7 +73,11 @@ def main() -> None:
     swap, nwot = find_metrics(["swap", "nwot"])
     print("metric against the bare forward passes it needs" + " " * 3 + "floor      ratio")
     metric_row(
-        "swap, DARTS cell (swap skeleton)", create_model(GENOTYPE, skeleton="swap"), images, ("swap",), swap.setting.inits
+        "swap, DARTS cell (swap skeleton)",
+        create_model(GENOTYPE, skeleton="swap"),
+        images,
+        ("swap",),
+        swap.setting.inits,
     )
     for name, text in CELLS.items():
         for skeleton in ("nats", "proxy"):
@@ -82,7 +86,8 @@ def main() -> None:
             metric_row(f"swap, {label}", network, images, ("swap",), swap.setting.inits)
             metric_row(f"nwot, {label}", network, images, ("nwot",), nwot.setting.inits)
             metric_row(f"ni + nwot + logsynflow, {label}", network, images, ("ni", "nwot", "logsynflow"))
-    print(f"initialisations run as one vmap: {Probe(create_model(GENOTYPE, skeleton='swap'), images, setting=swap.setting).stacked}")
+    stacked = Probe(create_model(GENOTYPE, skeleton="swap"), images, setting=swap.setting).stacked
+    print(f"initialisations run as one vmap: {stacked}")
 
 
 if __name__ == "__main__":

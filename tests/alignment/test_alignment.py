@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import untrained as un
-from untrained.architecture import Architecture, Token
-from untrained.errors import ArchitectureError, InputError
 from untrained.alignment import Match, align, kernels, similarity, similarity_matrix
 from untrained.alignment.matrix import aligned
 from untrained.alignment.scheme import Scheme
+from untrained.architecture import Architecture, Token
+from untrained.errors import ArchitectureError, InputError
 from untrained.spaces.space import space
 
 seeds = st.integers(0, 2**32 - 1)

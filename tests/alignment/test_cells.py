@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from untrained.architecture import Architecture, Token
-from untrained.errors import InputError
 from untrained.alignment import align, similarity, similarity_matrix
 from untrained.alignment.alignment import alignment
 from untrained.alignment.costs import general
 from untrained.alignment.forms import Form, form, structured
 from untrained.alignment.matrix import matrix
 from untrained.alignment.scheme import Scheme
+from untrained.architecture import Architecture, Token
+from untrained.errors import InputError
 from untrained.spaces.space import space
 
 SPACES = ("nats-tss", "darts", "darts-loose", "nasbench101", "transnas-micro")

@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from untrained.errors import InputError
 from untrained.alignment import cluster, similarity_matrix
+from untrained.errors import InputError
 from untrained.spaces.space import space
 
 

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from untrained.alignment import contrasts, effects, similarity
 from untrained.architecture import Architecture
 from untrained.errors import InputError
-from untrained.alignment import contrasts, effects, similarity
 from untrained.spaces.space import space
 
 

@@ -7,9 +7,9 @@ import itertools
 import numpy as np
 import pytest
 
+from untrained.alignment.costs import MISMATCH, chain, chain_legacy, family, general
 from untrained.architecture import Token
 from untrained.errors import InputError
-from untrained.alignment.costs import MISMATCH, chain, chain_legacy, family, general
 from untrained.spaces.chain import VOCABULARY
 from untrained.spaces.space import space
 

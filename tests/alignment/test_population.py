@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from untrained.errors import InputError
 from untrained.alignment import Population, diversity, similarity, similarity_matrix
 from untrained.alignment import population as module
 from untrained.alignment.forms import forms
 from untrained.alignment.scheme import scheme
+from untrained.errors import InputError
 from untrained.spaces.space import space
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from untrained.architecture import Architecture
 from untrained.alignment import Population, align, similarity_matrix
 from untrained.alignment.costs import chain_legacy
+from untrained.architecture import Architecture
 from untrained.spaces.space import space
 
 FILES = ("cifar10_s4_naive.evonas", "cifar10_s4_rigid.evonas")
