@@ -34,16 +34,16 @@ def az_progressivity(seen: Observation) -> float:
     return min(after - before for before, after in pairwise(entropies))
 
 
-@metric("az_trainability", setting=_SETTING, needs={"blocks"}, paper="lee2024aznas")
+@metric("az_trainability", setting=_SETTING, needs={"blocks", "block_gradients"}, paper="lee2024aznas")
 def az_trainability(seen: Observation) -> float:
     """Mean over blocks of 2 - sigma - 1 / sigma, sigma the largest singular value of the map from random-sign gradients at
     the block's output to those at its input: 0 when gradients neither grow nor fade. A block that does nothing counts as
     -inf."""
     scores = []
     for gradient_in, gradient_out in seen.block_gradients:
-        sigma = _largest_singular_value(gradient_in, gradient_out)
         if torch.equal(gradient_in, gradient_out):
             raise Undefined("a block passes its input on unchanged (trainability = -inf)")
+        sigma = _largest_singular_value(gradient_in, gradient_out)
         scores.append(2.0 - sigma - 1.0 / (sigma + 1e-6))
     if not scores:
         raise Undefined("the network has fewer than two blocks to compare")
@@ -53,7 +53,7 @@ def az_trainability(seen: Observation) -> float:
 def _entropies(seen: Observation) -> list[float]:
     values = []
     for feature in seen.blocks:
-        points = feature.detach().permute(0, 2, 3, 1).flatten(0, 2).double()
+        points = feature.permute(0, 2, 3, 1).flatten(0, 2).double()
         centred = points - points.mean(0)
         spectrum = torch.linalg.eigvalsh(centred.T @ centred / len(points)).clamp_min(0.0)
         total = float(spectrum.sum())
@@ -61,14 +61,19 @@ def _entropies(seen: Observation) -> list[float]:
             raise Undefined("a block's features are constant")
         share = spectrum / total
         values.append(float(-torch.special.xlogy(share, share + 1e-8).sum()))
+    if not values:
+        raise Undefined("no block of the network has features of four dimensions")
     return values
 
 
 def _largest_singular_value(gradient_in: Tensor, gradient_out: Tensor) -> float:
-    """Of (1 / bhw) g_in^T g_out; where the block strides, positions of g_in become channels first."""
-    ratio = gradient_in.shape[-1] // max(1, gradient_out.shape[-1])
-    if ratio > 1:
-        gradient_in = F.pixel_unshuffle(gradient_in, ratio)
+    """Of (1 / bhw) g_in^T g_out; where the block strides, the s x s positions of g_in that become one of g_out are channels
+    of g_in. (Sides that the stride does not divide are filled with zeros.)"""
+    sides_in, sides_out = gradient_in.shape[2:], gradient_out.shape[2:]
+    stride = max(-(-side // out) for side, out in zip(sides_in, sides_out, strict=True))
+    if stride > 1:
+        missing = [out * stride - side for side, out in zip(sides_in, sides_out, strict=True)]
+        gradient_in = F.pixel_unshuffle(F.pad(gradient_in, (0, missing[1], 0, missing[0])), stride)
     rows_in = gradient_in.permute(0, 2, 3, 1).flatten(0, 2).double()
     rows_out = gradient_out.permute(0, 2, 3, 1).flatten(0, 2).double()
     return float(torch.linalg.matrix_norm(rows_in.T @ rows_out / len(rows_in), ord=2))

@@ -22,8 +22,10 @@ def jacov(seen: Observation) -> float:
 
 @metric("epe_nas", setting=Setting(images=256, weights="default", labels=True), paper="lopes2021epenas")
 def epe_nas(seen: Observation) -> float:
-    """Sum over classes of |sum ln(|C| + 1e-5)|, C the correlations of a class' Jacobians; with over 100 outputs, the mean
-    over classes seen of their mutual differences of that sum, per image."""
+    """Sum over classes of |sum ln(|C| + 1e-5)|, C the correlations of a class' Jacobians; with over 100 outputs, the sum
+    over pairs of classes of the difference between those sums, each divided by its class' images, divided by the number
+    of classes seen. (There, published code passes over classes of one image; here they count.)
+    """
     jacobian, classes = _jacobian(seen), seen.labels.cpu().numpy()
     groups = [jacobian[classes == label] for label in np.unique(classes)]
     sums = [float(np.log(np.abs(_correlations(group)) + _STABILISER).sum()) for group in groups]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from untrained.probe.observer import Observer
+from untrained.probe.observer import Layers, Observer
 
 Forward = Callable[[dict[str, Tensor], Tensor, Observer], Tensor]
 """(weights by name, images, observer) -> logits."""
@@ -44,7 +45,8 @@ class Channels:
 
 @dataclass(frozen=True, slots=True)
 class LossPass:
-    """One batch forward and back: gradients of the cross-entropy; curvature H g where asked for; channels likewise."""
+    """One batch forward and back: gradients of the cross-entropy; curvature H g and the channels of every layer the loss
+    depends on, where asked for."""
 
     loss: float
     gradients: Gradients
@@ -69,26 +71,23 @@ def loss_pass(
     """
     theta = _leaves(theta, prunable)
     weights = [theta[name] for name in prunable]
-    products: list[tuple[Tensor, Tensor]] = []
     # Fused attention kernels have no second derivative; the plain one has.
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH) if curvature else nullcontext():
-        scores = forward(theta, images, Observer(products=products if channels else None))
+        layers = Layers() if channels else None
+        scores = forward(theta, images, Observer(layers=layers))
+        if layers is not None and layers.overwritten:
+            layers = Layers(copied=True)
+            scores = forward(theta, images, Observer(layers=layers))
         loss = F.cross_entropy(scores, labels)
-        outputs = [output for _, output in products]
-        grads = _grad(loss, [*weights, *outputs], create_graph=curvature)
-        by_weight, by_output = grads[: len(weights)], grads[len(weights) :]
-        second: tuple[Tensor, ...] = ()
-        if curvature:
-            inner = sum(((g.detach() * g).sum() for g in by_weight), torch.zeros((), dtype=loss.dtype))
-            second = _grad(inner, weights)
+        with _channels(layers) as by_layer:
+            by_weight = _grad(loss, weights, create_graph=curvature)
+        gradients = tuple(g.detach() for g in by_weight)
+        second = _product_with_hessian(by_weight, gradients, weights) if curvature else ()
     return LossPass(
         float(loss.detach()),
-        Gradients(tuple(w.detach() for w in weights), tuple(g.detach() for g in by_weight)),
-        tuple(h.detach() for h in second),
-        tuple(
-            Channels(_per_channel(output.detach() * gradient.detach()), weight[0].numel())
-            for (weight, output), gradient in zip(products, by_output, strict=True)
-        ),
+        Gradients(tuple(w.detach() for w in weights), gradients),
+        second,
+        tuple(by_layer[place] for place in sorted(by_layer)),
     )
 
 
@@ -102,13 +101,13 @@ def flow_pass(forward: Forward, theta: dict[str, Tensor], prunable: Sequence[str
         return Gradients(tuple(w.detach() for w in weights), _grad(total, weights))
 
 
-def jacobian_pass(forward: Forward, theta: dict[str, Tensor], images: Tensor) -> Tensor:
-    """d(sum of all logits) / d(images), a row for each sample: (n, c * h * w)."""
+def jacobian_pass(forward: Forward, theta: dict[str, Tensor], images: Tensor) -> tuple[Tensor, int]:
+    """d(sum of all logits) / d(images), a row for each sample: (n, c * h * w); and how many logits there are."""
     images = images.detach().clone().requires_grad_()
     with torch.enable_grad():
-        total = forward(theta, images, Observer()).sum()
-        (gradient,) = _grad(total, [images])
-    return gradient.flatten(1)
+        scores = forward(theta, images, Observer())
+        (gradient,) = _grad(scores.sum(), [images])
+    return gradient.flatten(1), scores.shape[1]
 
 
 def sample_gradients(forward: Forward, theta: dict[str, Tensor], names: Sequence[str], images: Tensor) -> Tensor:
@@ -118,15 +117,14 @@ def sample_gradients(forward: Forward, theta: dict[str, Tensor], names: Sequence
     """
     theta = _leaves(theta, names)
     weights = [theta[name] for name in names]
+    rows = images.new_zeros(len(images), sum(w.numel() for w in weights))
     with torch.enable_grad():
-        sums = forward(theta, images, Observer()).sum(dim=1)
-        if not sums.requires_grad:
-            return torch.zeros(len(images), sum(w.numel() for w in weights))
-        rows = []
-        for index in range(len(sums)):
-            grads = torch.autograd.grad(sums[index], weights, retain_graph=True, allow_unused=True)
-            rows.append(torch.cat([_or_zero(g, w).flatten() for g, w in zip(grads, weights, strict=True)]))
-    return torch.stack(rows)
+        sums = forward(theta, images, Observer()).flatten(1).sum(dim=1)
+        if sums.requires_grad and weights:
+            for index, row in enumerate(rows):
+                grads = torch.autograd.grad(sums[index], weights, retain_graph=True, allow_unused=True)
+                torch.cat([_or_zero(g, w).flatten() for g, w in zip(grads, weights, strict=True)], out=row)
+    return rows
 
 
 def sign_sums(
@@ -160,10 +158,11 @@ def block_gradients(
         forward(theta, images, Observer())
         pairs = []
         for number, (before, after) in enumerate(pairwise(features)):
-            sent = signs(number, after)
+            sent, arrived = signs(number, after), None
             if before.requires_grad and after.requires_grad:
-                (arrived,) = torch.autograd.grad(after, [before], sent, retain_graph=True, allow_unused=True)
-                pairs.append((_or_zero(arrived, before), sent))
+                # Blocks share no part of the graph, so each part can go as soon as it is used.
+                (arrived,) = torch.autograd.grad(after, [before], sent, allow_unused=True)
+            pairs.append((_or_zero(arrived, before), sent))
     return pairs
 
 
@@ -182,6 +181,38 @@ def _or_zero(gradient: Tensor | None, like: Tensor) -> Tensor:
     return torch.zeros_like(like) if gradient is None else gradient
 
 
-def _per_channel(products: Tensor) -> Tensor:
-    """(n, channels, ...) -> (n, channels): the sum over positions."""
-    return products.flatten(2).sum(2) if products.dim() > 2 else products
+@contextmanager
+def _channels(layers: Layers | None) -> Iterator[dict[int, Channels]]:
+    """Fills, by the number of the layer, as the gradient passes each layer; what it has not passed depends on nothing."""
+    found: dict[int, Channels] = {}
+
+    def keep(place: int, weight: Tensor, output: Tensor, gradient: Tensor) -> None:
+        products = output.detach() * gradient.detach()
+        if weight.dim() == 2:
+            products = products.movedim(-1, 1)
+        if products.dim() > 2:
+            products = products.flatten(2).sum(2)
+        found[place] = Channels(products, weight.numel() // products.shape[1])
+
+    handles = [
+        output.register_hook(partial(keep, place, weight, output))  # type: ignore[no-untyped-call]
+        for place, (weight, output) in enumerate(layers or ())
+        if output.requires_grad
+    ]
+    try:
+        yield found
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _product_with_hessian(
+    by_weight: Sequence[Tensor], vector: Sequence[Tensor], weights: Sequence[Tensor]
+) -> tuple[Tensor, ...]:
+    """H v, from gradients that still know how they depend on the weights."""
+    pairs = [(g, v) for g, v in zip(by_weight, vector, strict=True) if g.requires_grad]
+    if not pairs:
+        return tuple(torch.zeros_like(w) for w in weights)
+    outputs, sent = zip(*pairs, strict=True)
+    second = torch.autograd.grad(outputs, list(weights), sent, allow_unused=True)
+    return tuple(_or_zero(h, w) for h, w in zip(second, weights, strict=True))

@@ -171,14 +171,23 @@ class Observation:
         return tuple(passes)
 
     @cached_property
+    def _jacobian_pass(self) -> tuple[Tensor, int]:
+        return jacobian_pass(self._probe.forward, self._theta, self.images)
+
+    @property
     def jacobian(self) -> Tensor:
         """d(sum of logits) / d(images): (n, c * h * w)."""
-        return jacobian_pass(self._probe.forward, self._theta, self.images)
+        return self._jacobian_pass[0]
+
+    @property
+    def num_classes(self) -> int:
+        """How many logits the network has."""
+        return self._jacobian_pass[1]
 
     @cached_property
     def sample_gradients(self) -> Tensor:
-        """Gradient of each sample's summed logits by all tensors called `weight`: (n, P)."""
-        names = [name for name in self._theta if name.rsplit(".", 1)[-1] == "weight"]
+        """Gradient of each sample's summed logits by all tensors called something with `weight`: (n, P)."""
+        names = [name for name in self._theta if "weight" in name.rsplit(".", 1)[-1]]
         return sample_gradients(self._probe.forward, self._theta, names, self.images)
 
     @cached_property
@@ -189,21 +198,28 @@ class Observation:
     # -- blocks ------------------------------------------------------------------------------------------------------
 
     @cached_property
-    def blocks(self) -> list[Tensor]:
-        """The output (n, c, h, w) of every block of the network, the stem's first; see `blocks_of`."""
-        with torch.no_grad(), outputs_of(blocks_of(self._probe.network)) as features:
-            self._probe.forward(self._values, self.images, Observer())
-        return features
-
-    @cached_property
-    def block_gradients(self) -> list[tuple[Tensor, Tensor]]:
-        """For each block, the gradients at its input and output when random signs go into its output."""
-
+    def _block_pass(self) -> tuple[list[Tensor], list[tuple[Tensor, Tensor]]]:
         def signs(number: int, like: Tensor) -> Tensor:
             return self._probe.noise(f"signs{number}", self._index, tuple(like.shape)).sign()
 
         with outputs_of(blocks_of(self._probe.network)) as features:
-            return block_gradients(self._probe.forward, self._theta, self.images, features, signs)
+            if "block_gradients" in self._probe.needs:
+                pairs = block_gradients(self._probe.forward, self._theta, self.images, features, signs)
+            else:
+                pairs = []
+                with torch.no_grad():
+                    self._probe.forward(self._values, self.images, Observer())
+        return [feature.detach() for feature in features], pairs
+
+    @property
+    def blocks(self) -> list[Tensor]:
+        """The output (n, c, h, w) of every block of the network, the stem's first; see `blocks_of`."""
+        return self._block_pass[0]
+
+    @property
+    def block_gradients(self) -> list[tuple[Tensor, Tensor]]:
+        """For each block, the gradients at its input and output when random signs go into its output."""
+        return self._block_pass[1]
 
     @cached_property
     def feature_maps(self) -> list[Tensor]:
@@ -218,12 +234,6 @@ class Observation:
     def weights(self) -> tuple[Tensor, ...]:
         """The weights of convolutions and linear layers."""
         return tuple(self._theta[name].detach() for name in self._probe.prunable)
-
-    @property
-    def num_classes(self) -> int:
-        """How many logits the network has."""
-        with torch.no_grad():
-            return int(self._probe.forward(self._values, self.images[:1], Observer()).shape[-1])
 
     @property
     def parameters(self) -> int:
