@@ -191,7 +191,7 @@ def read(metric: Metric, probe: Probe) -> Reading:
     except (RuntimeError, ArithmeticError, np.linalg.LinAlgError) as error:
         # What cannot be computed for this network (a shape, a derivative, a spectrum) is a property of the pair, no fault.
         first = next(iter(str(error).splitlines()), "") or "no message"
-        return Reading(None, time.perf_counter() - start, f"{type(error).__name__}: {first}")
+        return Reading(None, time.perf_counter() - start, f"{type(error).__name__.lstrip('_')}: {first}")
     seconds = time.perf_counter() - start
     value = math.fsum(values) / len(values) if all(map(math.isfinite, values)) else _worst(values)
     if math.isfinite(value):

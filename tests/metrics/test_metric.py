@@ -1,0 +1,166 @@
+"""Metrics by name and option, and readings."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from untrained.errors import ArchitectureError, InputError, UnknownNameError
+from untrained.metrics.metric import Metric, Undefined, find_metrics, score
+from untrained.probe.setting import Setting
+from untrained.registry import METRICS
+from untrained.testing.metric import CELL, batch, network
+
+
+def of(formula, **setting) -> Metric:
+    """A metric that is not registered."""
+    return Metric("mine", formula, "higher", Setting(**({"images": 4, "weights": "normal"} | setting)), frozenset(), "")
+
+
+def read(formula, **setting):
+    return score(network("plain"), batch()[0], metrics=[of(formula, **setting)])["mine"]
+
+
+def test_options() -> None:
+    (metric,) = find_metrics([" swap( mu = 0.7, sigma=1e0 ) "])
+    assert metric.name == "swap(mu=0.7,sigma=1e0)"
+    assert metric.formula.keywords == {"mu": 0.7, "sigma": 1.0}
+    assert metric.setting == METRICS["swap"].setting
+    assert metric.summary == METRICS["swap"].summary != ""
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("swap(mu=1", InputError, r"expected something like 'swap\(mu=1,sigma=1\)'"),
+        ("swap(mu=1)x", InputError, "is no metric"),
+        ("swap(", InputError, "is no metric"),
+        ("swap()", UnknownNameError, "option of swap ''"),
+        ("swap(mu=1,)", UnknownNameError, "option of swap ''"),
+        ("swap(1,1)", UnknownNameError, "option of swap '1'"),
+        ("swap(my=1)", UnknownNameError, "did you mean 'mu'"),
+        ("swap(seen=1)", UnknownNameError, "option of swap 'seen'"),
+        ("swap(mu)", InputError, "takes a number, not ''"),
+        ("swap(mu=)", InputError, "takes a number, not ''"),
+        ("swap(mu=one)", InputError, "takes a number, not 'one'"),
+        ("swap(mu=nan)", InputError, "takes a number, not 'nan'"),
+        ("swap(mu=inf)", InputError, "takes a number, not 'inf'"),
+        ("swap(mu=1=2)", InputError, "takes a number"),
+        ("swap(mu=1,mu=2)", InputError, "given twice"),
+        ("nwot(mu=1)", UnknownNameError, "it has no options"),
+        ("swp(mu=1)", UnknownNameError, "unknown metric 'swp'"),
+        ("", UnknownNameError, "unknown metric"),
+        ("(mu=1)", UnknownNameError, "unknown metric"),
+    ],
+)
+def test_names_that_cannot_be_read(text: str, error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        find_metrics([text])
+
+
+def test_one_value_a_name() -> None:
+    with pytest.raises(InputError, match="named twice"):
+        find_metrics(["nwot", "swap", "nwot"])
+    with pytest.raises(InputError, match="no metric"):
+        find_metrics([])
+    assert len(find_metrics(["swap", "swap(mu=1,sigma=1)"])) == 2
+
+
+def test_readings_are_in_the_order_of_the_names() -> None:
+    names = ["ni", "swap", "params", "nwot", "synflow"]
+    assert list(score(network("plain"), batch()[0], metrics=names)) == names
+
+
+def test_values_are_averaged() -> None:
+    values = iter([1.0, 2.0, 6.0])
+    reading = read(lambda seen: next(values), inits=3)
+    assert (reading.value, reading.repeats, reading.reason) == (3.0, (1.0, 2.0, 6.0), None)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_value_that_is_not_finite_is_a_reason(bad: float) -> None:
+    values = iter([1.0, bad, 6.0])
+    reading = read(lambda seen: next(values), inits=3)
+    assert reading.value is None
+    assert reading.reason == f"mine is {bad}, not a finite number"
+
+
+def test_infinities_of_both_signs_do_not_cancel() -> None:
+    values = iter([math.inf, -math.inf])
+    assert read(lambda seen: next(values), inits=2).value is None
+
+
+def failing(error: Exception):
+    def formula(seen) -> float:
+        raise error
+
+    return formula
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (Undefined("it has no colour"), "it has no colour"),
+        (RuntimeError("shapes 3 and 4\nand a trace"), "RuntimeError: shapes 3 and 4"),
+        (ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"),
+        (OverflowError(), "OverflowError: no message"),
+        (torch.linalg.LinAlgError("did not converge"), "LinAlgError: did not converge"),
+    ],
+)
+def test_what_cannot_be_computed_is_a_reason(error: Exception, reason: str) -> None:
+    reading = read(failing(error))
+    assert (reading.value, reading.reason) == (None, reason)
+
+
+@pytest.mark.parametrize("error", [InputError("mend it"), KeyError("a fault"), AssertionError()])
+def test_faults_are_not_hidden(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        read(failing(error))
+
+
+def test_settings_by_name() -> None:
+    images, _ = batch(40)
+    own = {"swap": Setting(images=5, inits=2, weights="normal")}
+    readings = score(network("plain"), images, metrics=["swap", "nwot"], settings=own)
+    assert len(readings["swap"].repeats) == 2
+    assert len(readings["nwot"].repeats) == 1
+    with pytest.raises(UnknownNameError, match="did you mean 'swap'"):
+        score(network("plain"), images, metrics=["swap", "nwot"], settings={"swpa": own["swap"]})
+
+
+def test_weights_for_all() -> None:
+    net, (images, _) = network("plain"), batch(40)
+    drawn = score(net, images, metrics=["nwot"], weights="xavier")["nwot"].value
+    kept = score(net, images, metrics=["nwot"], weights="keep")["nwot"].value
+    assert drawn != kept
+    with pytest.raises(UnknownNameError, match="initialiser"):
+        score(net, images, metrics=["nwot"], weights="zeros")
+
+
+def test_architectures_are_built() -> None:
+    images, labels = batch(40)
+    text = score(CELL, images, labels, metrics=["params"])["params"].value
+    small = score(CELL, images, labels, metrics=["params"], skeleton="proxy")["params"].value
+    assert text > small == sum(parameter.numel() for parameter in network("cell").parameters())
+    more = score(CELL, images, labels, metrics=["params"], skeleton="proxy", num_classes=7)["params"].value
+    assert more == small + (7 - 3) * (32 + 1)
+    with pytest.raises(ArchitectureError):
+        score("nats-tss:|nor_conv_3x3~0|", images)
+
+
+def test_networks_that_return_more_than_logits() -> None:
+    class Pair(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = network("plain")
+
+        def forward(self, x):
+            return x.mean(), self.net(x)
+
+    images, labels = batch(40)
+    for name in ("nwot", "synflow", "snip"):
+        one, two = (score(net, images, labels, metrics=[name])[name].value for net in (Pair(), network("plain")))
+        assert one == two
