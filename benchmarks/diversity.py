@@ -71,8 +71,10 @@ def main() -> None:
         sys.exit(__doc__)
     table = Table.read(Path(sys.argv[1]) / "nats_tss_cifar10.parquet", nats_tss)
     seeds = int(sys.argv[2]) if len(sys.argv) > 2 else SEEDS
+    generations = int(sys.argv[3]) if len(sys.argv) > 3 else GENERATIONS
     print(
-        f"CIFAR-10 accuracy of the best of {EVALUATIONS} evaluations on NATS-TSS, {seeds} seeds; ± is a 95 % interval"
+        f"CIFAR-10 accuracy of the best of {generations} x {POPULATION} evaluations on NATS-TSS, {seeds} seeds; "
+        "± is a 95 % interval"
     )
     print(
         f"{'window':15s} {'test':>6s}  {'minus naive':>15s}  {'validation':>10s}  {'minus naive':>15s}"
