@@ -157,7 +157,7 @@ def test_a_module_with_two_names_is_drawn_once() -> None:
     layer = nn.Conv2d(3, 3, 1)
     plan = WeightPlan(nn.Sequential(layer, layer), "normal")
     assert plan.prunable == ["0.weight"]
-    assert plan.total == 9
+    assert {name: value.numel() for name, value in plan.values(0).items()} == {"0.weight": 9, "0.bias": 3}
 
 
 def test_attention_is_drawn() -> None:

@@ -3,7 +3,6 @@
 Ávila Pava, Groh, Kist, "Sequence Alignment-based Similarity Metric in Evolutionary Neural Architecture Search", 2024.
 """
 
-
 from untrained.alignment.alignment import Alignment, Edit, align, similarity, similarity_matrix
 from untrained.alignment.clusters import Clusters, cluster
 from untrained.alignment.contrasts import Contrast, Effect, contrasts, effects
@@ -29,4 +28,3 @@ __all__ = [
     "similarity",
     "similarity_matrix",
 ]
-
