@@ -173,7 +173,8 @@ class Probe:
     def forward(self, values: Mapping[str, Tensor], images: Tensor, observer: Observer) -> Tensor:
         """The logits of the network holding `values`, watched by `observer`."""
         with quiet(derive(self.seed, "global")), self._slots.holding(values), observer:
-            return logits(self.network(images), first=hasattr(self.network, "auxiliary"))
+            # A copy, since a network may begin with an operation in place.
+            return logits(self.network(images.clone()), first=hasattr(self.network, "auxiliary"))
 
     @cached_property
     def stacked(self) -> bool:
