@@ -153,6 +153,8 @@ def test_features_that_are_constant_or_missing_are_a_reason() -> None:
     assert "two blocks" in (alone["az_trainability"].reason or "")
     flat = readings(nn.Sequential(nn.Flatten(), nn.Linear(192, 3)))
     assert "four dimensions" in (flat["az_expressivity"].reason or "")
+    larger = readings(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ConvTranspose2d(4, 3, 2, stride=2)))
+    assert "enlarges" in (larger["az_trainability"].reason or "")
 
 
 def test_images_give_only_their_shape_and_one_pass_serves_all() -> None:

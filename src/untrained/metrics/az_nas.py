@@ -70,6 +70,8 @@ def _largest_singular_value(gradient_in: Tensor, gradient_out: Tensor) -> float:
     """Of (1 / bhw) g_in^T g_out; where the block strides, the s x s positions of g_in that become one of g_out are channels
     of g_in. (Sides that the stride does not divide are filled with zeros.)"""
     sides_in, sides_out = gradient_in.shape[2:], gradient_out.shape[2:]
+    if sides_in < sides_out:
+        raise Undefined("a block enlarges its feature maps, for which there is no published formula")
     stride = max(-(-side // out) for side, out in zip(sides_in, sides_out, strict=True))
     if stride > 1:
         missing = [out * stride - side for side, out in zip(sides_in, sides_out, strict=True)]
