@@ -51,3 +51,13 @@ def test_tokens_say_what_they_mean() -> None:
     assert str(token) == "conv(filters=64, rate=0.25)"
     assert str(Token("s", "skip")) == "skip"
     assert (token.get("filters"), token.get("rate"), token.get("kernel")) == (64, 0.25, None)
+
+
+def test_what_was_written_is_read_whatever_rule_it_breaks() -> None:
+    broken = "chain:C16k3s1-B"
+    with pytest.raises(ArchitectureError, match="no pooling gene"):
+        Architecture.parse(broken)
+    assert str(Architecture.parse(broken, strict=False)) == broken
+    assert Architecture.parse(TEXT, strict=False) == Architecture.parse(TEXT)
+    with pytest.raises(ArchitectureError, match="unknown gene"):
+        Architecture.parse("chain:C16k3s1-Z", strict=False)

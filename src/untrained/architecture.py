@@ -23,12 +23,16 @@ class Architecture:
         return f"{self.space}:{SPACES[self.space].format(self)}"
 
     @classmethod
-    def parse(cls, text: str) -> Architecture:
-        """Read ``space:architecture``; raises `ArchitectureError` or `UnknownNameError`."""
+    def parse(cls, text: str, *, strict: bool = True) -> Architecture:
+        """Read ``space:architecture``; raises `ArchitectureError` or `UnknownNameError`.
+
+        strict=False reads what was written, even where it breaks a rule of its space: see `Space.read`.
+        """
         space, colon, rest = text.strip().partition(":")
         if not colon:
             raise ArchitectureError(f"{text!r} names no space; expected 'space:architecture', as in 'nats-tss:|...|'")
-        architecture: Architecture = SPACES[space].parse(rest)
+        home = SPACES[space]
+        architecture: Architecture = home.parse(rest) if strict else home.read(rest)
         return architecture
 
     def _repr_svg_(self) -> str:

@@ -47,6 +47,11 @@ def test_single_by_hand() -> None:
     np.testing.assert_array_equal(fitness("single", SCORES[:, 2:], [-1]), [-5, -1, -3, -5])
 
 
+def test_first_by_hand() -> None:
+    np.testing.assert_array_equal(fitness("first", SCORES, DIRECTIONS), [9, 7, 7, 1])
+    np.testing.assert_array_equal(fitness("first", SCORES[:, ::-1], DIRECTIONS[::-1]), [-5, -1, -3, -5])
+
+
 def test_max_normalised_sum_by_hand() -> None:
     expected = [9 / 9 + 1 / 4 - 5 / 5, 7 / 9 + 4 / 4 - 1 / 5, 7 / 9 + 2 / 4 - 3 / 5, 1 / 9 + 2 / 4 - 5 / 5]
     np.testing.assert_allclose(fitness("max_normalised_sum", SCORES, DIRECTIONS), expected)

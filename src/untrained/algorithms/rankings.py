@@ -57,6 +57,12 @@ def single(scores: np.ndarray, directions: np.ndarray) -> np.ndarray:
 
 
 @ranking
+def first(scores: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """The first metric alone; the others are only recorded."""
+    return np.asarray(scores[:, 0] * directions[0])
+
+
+@ranking
 def rank_sum(scores: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """Minus the sum over metrics of the candidate's rank, 1 for the best, ties sharing their mean rank."""
     return -np.asarray(mean_ranks(-scores * directions).sum(axis=1))

@@ -204,6 +204,9 @@ class Chain(Space):
                 raise ArchitectureError.at(text, min(columns[place], len(text)), problem, self.grammar)
         return Architecture(self.name, tuple(genes))
 
+    def read(self, text: str) -> Architecture:
+        return self.parse(text, strict=False)
+
     def format(self, architecture: Architecture) -> str:
         return "-".join(TEXTS[gene] for gene in self._known(architecture))
 

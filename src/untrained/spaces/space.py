@@ -99,6 +99,10 @@ class Space(ABC):
     def parse(self, text: str) -> Architecture:
         """The architecture written as `text`; the exact inverse of :meth:`format`."""
 
+    def read(self, text: str) -> Architecture:
+        """What :meth:`format` wrote, as it is: :meth:`parse`, unless some published architectures break the rules."""
+        return self.parse(text)
+
     @abstractmethod
     def format(self, architecture: Architecture) -> str:
         """The benchmark's own text of `architecture`, without the name of the space."""

@@ -165,7 +165,7 @@ class Journal:
             return [
                 Trial(
                     number=row.number,
-                    architecture=Architecture.parse(row.architecture),
+                    architecture=Architecture.parse(row.architecture, strict=False),
                     parents=tuple(row.parents),
                     operator=row.operator,
                     state=row.state,

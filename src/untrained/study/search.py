@@ -153,10 +153,12 @@ def load_study(store: str | Path | Journal, name: str | None = None) -> Study:
 
 
 def read_study(journal: Journal, record: StudyRecord) -> Study:
-    """The study of a record."""
+    """The study of a record. Its objectives and their directions are those of the setup, else those of its metrics."""
     from untrained.metrics.metric import find_metrics
 
-    directions = {metric.name: metric.direction for metric in find_metrics(record.setup["metrics"])}
+    directions = record.setup.get("objectives")
+    if directions is None:
+        directions = {metric.name: metric.direction for metric in find_metrics(record.setup["metrics"])}
     return Study(journal, record, find_space(record.setup["space"]), directions)
 
 
