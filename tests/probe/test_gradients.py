@@ -165,12 +165,11 @@ def test_batches_are_passes_of_their_own() -> None:
 
 
 def test_rows_of_sample_gradients_sum_to_the_gradient_of_the_sum() -> None:
-    seen = probe(network("cell"))[0]
-    net = network("cell").train()
-    net(seen.images).sum().backward()
-    weights = [parameter for name, parameter in net.named_parameters() if name.endswith("weight")]
+    seen, net = probe(network("cell")), network("cell").train()
+    net(seen.batch(0)).sum().backward()
+    weights = [net.get_parameter(name) for name in seen.own if name.endswith("weight")]
     whole = torch.cat([torch.zeros(w.numel()) if w.grad is None else w.grad.flatten() for w in weights])
-    torch.testing.assert_close(seen.sample_gradients.sum(0), whole, rtol=1e-3, atol=1e-4 * float(whole.abs().max()))
+    torch.testing.assert_close(seen[0].sample_gradients.sum(0), whole, rtol=1e-3, atol=1e-4 * float(whole.abs().max()))
 
 
 def test_the_jacobian_knows_how_many_logits_there_are() -> None:
