@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from untrained.algorithms.trial import Trial
@@ -87,6 +87,20 @@ class Mishaps(Synthetic):
                     time.sleep(3600)
                 case "input":
                     raise OddInputError("mu", "sigma")
+        return super().__call__(architecture, seed=seed)
+
+
+@dataclass(frozen=True)
+class Stuck(Synthetic):
+    """Never answers again after `after` candidates."""
+
+    after: int = 0
+    count: list[int] = field(default_factory=list)
+
+    def __call__(self, architecture: Architecture, *, seed: int) -> Outcome:
+        self.count.append(seed)
+        if len(self.count) > self.after:
+            time.sleep(3600)
         return super().__call__(architecture, seed=seed)
 
 

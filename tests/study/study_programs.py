@@ -24,7 +24,7 @@ PROGRAM = """
     from study_evaluators import *
 
     def main():
-        study = study_of(Synthetic(delay={delay}), Journal({path!r}), population=9, mutation=0.6)
+        study = study_of({evaluator}, Journal({path!r}), population=9, mutation=0.6)
         study.run({evaluations}, workers={workers})
         print("done", flush=True)
 """
@@ -34,9 +34,17 @@ GUARD = """
 """
 
 
-def program(path: Path, *, guard: str = GUARD, delay: float = 0.02, evaluations: int = 4000, workers: int = 2) -> str:
+def program(
+    path: Path,
+    *,
+    evaluator: str = "Synthetic(delay=0.02)",
+    guard: str = GUARD,
+    evaluations: int = 4000,
+    workers: int = 2,
+) -> str:
+    """The text of a search that is kept at `path`."""
     here = str(Path(__file__).parent)
-    text = PROGRAM.format(here=here, path=str(path), delay=delay, evaluations=evaluations, workers=workers)
+    text = PROGRAM.format(here=here, path=str(path), evaluator=evaluator, evaluations=evaluations, workers=workers)
     return textwrap.dedent(text) + textwrap.dedent(guard)
 
 

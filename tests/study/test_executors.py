@@ -88,9 +88,11 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="l
 
 
 @needs_proc
-def test_workers_do_not_outlive_a_parent_that_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("evaluator", ["Synthetic(delay=0.02)", "Stuck(after=20)"])
+def test_workers_do_not_outlive_a_parent_that_is_killed(tmp_path: Path, evaluator: str) -> None:
+    """Neither those that wait for work nor those in the middle of it."""
     path = tmp_path / "runs.db"
-    with running(tmp_path / "run.py", program(path)) as process:
+    with running(tmp_path / "run.py", program(path, evaluator=evaluator)) as process:
         until(lambda: recorded(path) >= 20, "the first trial")
         assert len(members(process.pid)) >= 3
         process.kill()
@@ -124,7 +126,8 @@ def test_an_interrupt_keeps_what_was_recorded(tmp_path: Path, workers: int) -> N
 @pytest.mark.parametrize("stdin", [False, True], ids=["without a main guard", "from standard input"])
 def test_workers_that_cannot_start_are_an_error(tmp_path: Path, stdin: bool) -> None:
     path = tmp_path / "runs.db"
-    text = program(path, guard="main()")
+    # More than a pipe holds: a parent that hands it over waits for a worker that will never read it.
+    text = program(path, guard="main()", evaluator="Mishaps(mishap=1_000_000 * '-')")
     with running(tmp_path / "run.py", text, stdin=stdin) as process:
         _, errors = process.communicate(timeout=PATIENCE)
         assert process.returncode == 1

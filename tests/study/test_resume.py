@@ -23,7 +23,7 @@ def test_killed_at_random_moments(tmp_path: Path, workers: int) -> None:
     path, moments = tmp_path / "runs.db", random.Random(workers)
     counts = [0]
     for kill in range(KILLS):
-        text = program(path, workers=workers, evaluations=EVALUATIONS, delay=0.01)
+        text = program(path, workers=workers, evaluations=EVALUATIONS, evaluator="Synthetic(delay=0.01)")
         with running(tmp_path / f"run{kill}.py", text) as process:
             goal = counts[-1] + moments.randint(1, 60)
             until(lambda goal=goal: recorded(path) >= goal, f"trial {goal}")

@@ -177,9 +177,8 @@ def _fetched(handle: Any) -> Evaluator:
 
 
 def _start_worker(evaluator: Evaluator, parent: int) -> None:
-    """Runs once in each worker: Ctrl-C is the parent's to handle, and one thread is all a worker may use."""
+    """Runs once in each worker, which may use one thread. (Ctrl-C is the parent's to handle: the pool sees to that.)"""
     global _evaluator
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _leave_with(parent)
     _evaluator = evaluator
     torch = sys.modules.get("torch")

@@ -269,8 +269,7 @@ class Study:
         return trial
 
     def _copy(self, number: int, proposal: Proposal, known: Trial) -> Trial:
-        origin = known.number if known.copied is None else known.copied
-        trial = _trial(number, proposal, known.state, known.values, known.reasons, copied=origin)
+        trial = _trial(number, proposal, known.state, known.values, known.reasons, copied=known.number)
         self._store(trial)
         return trial
 
