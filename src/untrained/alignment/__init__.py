@@ -4,6 +4,7 @@
 """
 
 from untrained.alignment.alignment import Alignment, Edit, align, similarity, similarity_matrix
+from untrained.alignment.charts import Chart, chart
 from untrained.alignment.clusters import Clusters, cluster
 from untrained.alignment.contrasts import Contrast, Effect, contrasts, effects
 from untrained.alignment.costs import Match
@@ -12,6 +13,7 @@ from untrained.alignment.population import Population, diversity
 
 __all__ = [
     "Alignment",
+    "Chart",
     "Clusters",
     "Contrast",
     "Edit",
@@ -20,6 +22,7 @@ __all__ = [
     "Motif",
     "Population",
     "align",
+    "chart",
     "cluster",
     "contrasts",
     "diversity",
