@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from untrained.architecture import Architecture, Token
-from untrained.errors import ArchitectureError, UnknownNameError
+from untrained.errors import ArchitectureError, InputError, UnknownNameError
 from untrained.spaces.nats_tss import nats_tss
 
 TEXT = "nats-tss:|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|"
@@ -61,3 +61,10 @@ def test_what_was_written_is_read_whatever_rule_it_breaks() -> None:
     assert Architecture.parse(TEXT, strict=False) == Architecture.parse(TEXT)
     with pytest.raises(ArchitectureError, match="unknown gene"):
         Architecture.parse("chain:C16k3s1-Z", strict=False)
+
+
+@pytest.mark.parametrize("text", ["nats-tss:|" + "x" * 10**5 + "~0|", "chain:" + "9" * 10**5, "x" * 10**5 + ":|"])
+def test_messages_about_long_texts_are_short(text):
+    with pytest.raises(InputError) as caught:
+        Architecture.parse(text)
+    assert len(str(caught.value)) < 1000

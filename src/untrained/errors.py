@@ -25,7 +25,8 @@ class UnknownNameError(InputError):
         known = sorted(known)
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(repr(n) for n in near)}?" if near else "known: " + ", ".join(known)
-        super().__init__(f"unknown {noun} {name!r}; {hint}")
+        shown = name if len(name) <= 100 else f"{name[:80]}..."
+        super().__init__(f"unknown {noun} {shown!r}; {hint}")
         self.noun, self.name, self.known = noun, name, known
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -42,6 +43,7 @@ class ArchitectureError(InputError):
         Of a long text only the surroundings are shown, so that the caret stays under it in a terminal.
         """
         first = max(0, column - 50)
+        problem = problem if len(problem) <= 120 else f"{problem[:80]}...{problem[-30:]}"
         shown = f"{'...' if first else ''}{text[first : first + 100]}{'...' if text[first + 100 :] else ''}"
         caret = " " * (column - first + (3 if first else 0)) + "^"
         return cls(f"{problem} at column {column + 1}\n  {shown}\n  {caret}\nexpected: {grammar}")

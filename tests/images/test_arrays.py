@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +192,28 @@ def test_real_cifar_images(shared_data: Path) -> None:
     assert np.abs(np.array(images.mean) - [0.4914, 0.4822, 0.4465]).max() < 0.01
     assert np.abs(np.array(images.std) - [0.2470, 0.2435, 0.2616]).max() < 0.01
     assert np.bincount(images.batch(100, 0)[1]).tolist() == [10] * 10
+
+
+def test_broken_headers_of_arrays_are_refused(tmp_path: Path) -> None:
+    header = b"{'descr': " + b"(" * 3000 + b"}\n"
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("x.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
+    with pytest.raises(DataError, match="cannot be read"):
+        load_images(tmp_path / "a.npz")
+
+
+def test_pixels_that_float32_cannot_hold_are_refused() -> None:
+    images = np.linspace(0, 1e300, 20 * 64).reshape(20, 8, 8)
+    with pytest.raises(DataError, match="largest float32"):
+        load_images((images, np.arange(20) % 2))
+
+
+def test_labels_and_classes_that_cannot_number_anything_are_refused() -> None:
+    images, labels = np.zeros((20, 8, 8), np.uint8), np.arange(20) % 2
+    with pytest.raises(DataError, match="hold 9223372036854775813"):
+        load_images(
+            {"x": images, "y": np.where(labels == 1, np.uint64(2**63 + 5), np.uint64(0)), "classes": ["a", "b"]}
+        )
+    for classes in (np.array("abc"), np.zeros((2, 2))):
+        with pytest.raises(DataError, match="a list of names"):
+            load_images({"x": images, "y": labels, "classes": classes})

@@ -125,3 +125,11 @@ def test_truncated_batch(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(DataError, match="data_batch_4 cannot be read"):
         load_images(folder)
+
+
+@pytest.mark.parametrize("labels", [[[1], [1, 2]] * 10, [None] * 20, [-1] * 20, [10**30] * 20, ["a"] * 20])
+def test_labels_that_are_no_class_numbers_are_refused(tmp_path: Path, labels: list[Any]) -> None:
+    folder, _ = cifar10(tmp_path / "cifar")
+    dump(folder / "data_batch_2", {**batch(20), b"labels": labels})
+    with pytest.raises(DataError, match="no class numbers"):
+        load_images(folder)

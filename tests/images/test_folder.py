@@ -291,3 +291,10 @@ def test_a_class_without_a_readable_image_is_named(tmp_path: Path) -> None:
     (tmp_path / "emu" / "1.png").write_bytes(b"")
     with pytest.raises(DataError, match="no train image of the class 'emu'"):
         load_images(tmp_path)
+
+
+def test_names_of_files_need_not_be_utf_8(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (9, 9)).save(tmp_path / name / "f\udcfc.png")
+    assert len(load_images(tmp_path).train) == 2

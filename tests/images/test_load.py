@@ -76,3 +76,27 @@ def test_sizes_are_whole_numbers_from_8(size: Any) -> None:
 def test_fractions_leave_something_to_train_on(fraction: float) -> None:
     with pytest.raises(InputError, match=r"test_fraction is in \[0, 1\)"):
         load_images("digits", test_fraction=fraction)
+
+
+def test_paths_that_the_system_refuses_are_refused_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "a.npz"
+    file.touch()
+    for path, meant in (
+        ("x" * 5000, "too long"),
+        (file / "below", "Not a directory"),
+        ("~nobody-of-this-name/images", "unknown user"),
+    ):
+        with pytest.raises(DataError, match=meant):
+            load_images(path if isinstance(path, str) else str(path))
+
+
+def test_sizes_beyond_reason_are_refused() -> None:
+    with pytest.raises(InputError, match="from 8 to 4096"):
+        load_images("digits", image_size=10**9)
+
+
+def test_names_that_cannot_be_printed_are_refused(tmp_path: Path) -> None:
+    for name in ("a\udcff", "a\x1b[31m"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(DataError, match="cannot be printed; rename"):
+            load_images(tmp_path / name)

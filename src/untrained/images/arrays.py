@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -21,6 +20,7 @@ from untrained.images.image_set import ImageSet, Indices, Split, digest, partiti
 
 SMALLEST_SIDE = 8
 _CHUNK = 1024
+_LARGEST_PIXEL = float(np.finfo(np.float32).max)
 _NAMES = (("x_train", "y_train", "x_test", "y_test"), ("x", "y", "x_test", "y_test"))
 
 
@@ -42,7 +42,7 @@ def from_npz(path: Path, *, image_size: int | None, test_fraction: float, seed: 
         with np.load(path, allow_pickle=False) as archive:
             known = {name for names in _NAMES for name in names} | {"classes"}
             arrays = {name: archive[name] if name in known else None for name in archive.files}
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # Broken archives and headers can fail in any way; none of them runs code.
         raise DataError(f"{path} cannot be read ({error}); write plain numeric arrays with numpy.savez") from None
     return from_mapping(path.stem, arrays, image_size=image_size, test_fraction=test_fraction, seed=seed)
 
@@ -183,6 +183,8 @@ def _scale(images: NDArray[Any]) -> float:
 def _stored(where: str, images: NDArray[Any], scale: float, image_size: int | None) -> Tensor:
     """A copy (n, c, h, w) as uint8 or float32, resized when asked."""
     if images.dtype.kind == "f":
+        if max(abs(float(images.min())), abs(float(images.max()))) > _LARGEST_PIXEL:
+            raise DataError(f"{where} hold values beyond {_LARGEST_PIXEL:.1e}, the largest float32; scale them to 0..1")
         stored = torch.from_numpy(np.array(images, dtype=np.float32, order="C") / np.float32(scale))
     else:
         low, high = int(images.min()), int(images.max())
@@ -194,7 +196,11 @@ def _stored(where: str, images: NDArray[Any], scale: float, image_size: int | No
     size = tuple(stored.shape[2:])
     if image_size is not None and size != (image_size, image_size):
         starts = range(0, len(stored), _CHUNK)
-        return torch.cat([_resized(stored[start : start + _CHUNK], image_size) for start in starts])
+        try:
+            return torch.cat([_resized(stored[start : start + _CHUNK], image_size) for start in starts])
+        except (MemoryError, RuntimeError):
+            count = f"{len(stored):,} images of {image_size}x{image_size}"
+            raise DataError(f"{where} do not fit in memory: {count}; give a smaller image_size") from None
     if min(size) < SMALLEST_SIDE:
         raise DataError(f"{where} are {size[0]}x{size[1]}; resize them with image_size={SMALLEST_SIDE} or more")
     return stored
@@ -219,8 +225,9 @@ def _labels(where: str, labels: Any, count: int) -> Indices | None:
         raise DataError(f"{where}: {len(array)} labels for {count} images; expected one each")
     if array.dtype.kind not in "ui":
         raise DataError(f"{where} are {array.dtype}; expected whole numbers 0, 1, ... (cast them to int64)")
-    if array.min() < 0:
-        raise DataError(f"{where} hold {int(array.min())}; expected class numbers from 0")
+    for extreme in (int(array.min()), int(array.max())):
+        if not 0 <= extreme < 2**31:
+            raise DataError(f"{where} hold {extreme}; expected class numbers from 0")
     return np.array(array, dtype=np.int64)
 
 
@@ -241,6 +248,8 @@ def _class_names(
                 "number the classes 0, 1, ... without gaps, or name all of them in `classes`"
             )
         classes = [str(number) for number in range(len(present))]
+    if np.ndim(classes) != 1:
+        raise DataError(f"{name}: classes have shape {np.shape(classes)}; expected a list of names")
     highest = int(max(present[-1], test_labels.max() if test_labels is not None else 0))
     if highest >= len(classes):
         raise DataError(f"{name}: labels reach {highest} but there are {len(classes)} classes, 0..{len(classes) - 1}")

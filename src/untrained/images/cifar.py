@@ -60,7 +60,9 @@ def _read(path: Path, labels: str) -> tuple[Any, Any]:
         raise DataError(f"{path} holds no uint8 'data' of shape (n, 3072); extract the archive again")
     if not isinstance(batch.get(labels), list):
         raise DataError(f"{path} holds no list {labels!r}; extract the archive again")
-    return data.reshape(-1, 3, _SIDE, _SIDE), np.asarray(batch[labels])
+    if not all(type(label) is int and 0 <= label < 2**31 for label in batch[labels]):
+        raise DataError(f"{path} holds {labels!r} that are no class numbers; extract the archive again")
+    return data.reshape(-1, 3, _SIDE, _SIDE), np.asarray(batch[labels], dtype=np.int64)
 
 
 def _unpickle(path: Path) -> dict[str, Any]:

@@ -105,7 +105,8 @@ def from_folder(root: Path, *, image_size: int | None, test_fraction: float, see
     mean, std = statistics(images[torch.from_numpy(known)] if known.any() else images)
     content = blake2b(str(channels).encode())
     for index in kept.tolist():
-        content.update(f"{files[index]}\x00{headers[index].bytes}\x00".encode())
+        # Names of old archives need not be UTF-8.
+        content.update(f"{files[index]}\x00{headers[index].bytes}\x00".encode(errors="surrogateescape"))
     return ImageSet(
         root.resolve().name,
         listing.classes,

@@ -16,7 +16,13 @@ from untrained.images.cifar import from_cifar, is_cifar
 from untrained.images.folder import from_folder
 from untrained.images.image_set import ImageSet
 
+LARGEST_SIZE = 4096
+"""Larger values of `image_size` are taken for mistakes."""
+
 _KINDS = "the name 'digits', a folder of class folders, a CIFAR python folder, an .npz file, or arrays (x, y)"
+
+
+_EXPECTED = f"expected {_KINDS}"
 
 
 def load_images(data: Any, *, image_size: int | None = None, test_fraction: float = 0.2, seed: int = 0) -> ImageSet:
@@ -35,8 +41,10 @@ def load_images(data: Any, *, image_size: int | None = None, test_fraction: floa
     `image_size` resizes to a square. Where `data` brings no test images, each class gives `test_fraction` of its
     images, chosen by `seed`. `DataError` says what cannot be used.
     """
-    if image_size is not None and (type(image_size) is not int or image_size < SMALLEST_SIDE):
-        raise InputError(f"image_size is a whole number of pixels from {SMALLEST_SIDE}, not {image_size!r}")
+    if image_size is not None and (type(image_size) is not int or not SMALLEST_SIDE <= image_size <= LARGEST_SIZE):
+        raise InputError(
+            f"image_size is a whole number of pixels from {SMALLEST_SIDE} to {LARGEST_SIZE}, not {image_size!r}"
+        )
     if not 0 <= test_fraction < 1:
         raise InputError(f"test_fraction is in [0, 1), not {test_fraction!r}")
     if isinstance(data, ImageSet):
@@ -48,7 +56,14 @@ def load_images(data: Any, *, image_size: int | None = None, test_fraction: floa
     if isinstance(data, str) and data == "digits":
         return _digits(image_size, test_fraction, seed)
     if isinstance(data, (str, Path)):
-        return _from_path(Path(data).expanduser(), image_size, test_fraction, seed)
+        try:
+            return _from_path(Path(data).expanduser(), image_size, test_fraction, seed)
+        except OSError as error:
+            raise DataError(f"{str(data)!r} cannot be read: {error.strerror or error}; {_EXPECTED}") from None
+        except RuntimeError as error:
+            if "home directory" not in str(error):
+                raise
+            raise DataError(f"{str(data)!r} names the home of an unknown user; give a full path") from None
     pair = (data, None) if isinstance(data, (np.ndarray, Tensor)) else data
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise DataError(f"images cannot be loaded from {type(data).__name__}; expected {_KINDS}")
@@ -56,6 +71,8 @@ def load_images(data: Any, *, image_size: int | None = None, test_fraction: floa
 
 
 def _from_path(path: Path, image_size: int | None, test_fraction: float, seed: int) -> ImageSet:
+    if not str(path.resolve()).isprintable():
+        raise DataError(f"{str(path)!r} has characters in its name that cannot be printed; rename it")
     if not path.exists():
         raise DataError(f"{str(path)!r} does not exist and is no name of images; {_nearest(path)}")
     if path.is_dir():
@@ -76,7 +93,7 @@ def _nearest(path: Path) -> str:
     if len(path.parts) == 1:
         names.append("digits")
     near = [str(missing.parent / name) for name in difflib.get_close_matches(missing.name, names, n=3, cutoff=0.5)]
-    return f"did you mean {' or '.join(map(repr, near))}?" if near else f"expected {_KINDS}"
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else _EXPECTED
 
 
 def _digits(image_size: int | None, test_fraction: float, seed: int) -> ImageSet:
