@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from untrained.cli.algorithms import algorithms
+from untrained.cli.compare import compare
 from untrained.cli.correlate import correlate
 from untrained.cli.doctor import doctor
 from untrained.cli.metrics import metrics
@@ -29,7 +30,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for _verb in (search, score, correlate, report, spaces, metrics, algorithms, doctor):
+for _verb in (search, score, compare, correlate, report, spaces, metrics, algorithms, doctor):
     app.command()(_verb)
 app.add_typer(studies)
 
