@@ -8,7 +8,7 @@ from pathlib import Path
 # One torch thread a test process, before anything imports torch: more get in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import pytest  # noqa: E402
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
