@@ -97,6 +97,14 @@ def test_a_singular_kernel_has_none(name: str) -> None:
         assert "singular" in (reading.reason or "")
 
 
+@pytest.mark.parametrize(("small", "has_value"), [(1e-6, True), (1e-9, False)])
+def test_eigenvalues_below_working_precision_are_zero(small: float, has_value: bool) -> None:
+    """Images (1, 0) and (0, e): the kernel is diagonal, so even 1e-18 comes out exactly."""
+    net = nn.Sequential(nn.Flatten(), nn.Linear(2, 1, bias=False)).double()
+    reading = read(net, torch.tensor([[1.0, 0.0], [0.0, small]]).double().view(2, 1, 1, 2))
+    assert reading.value == (pytest.approx(1e12) if has_value else None)
+
+
 def test_many_weights_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     images, _ = batch(5)
     whole = read(network("cell"), images).value

@@ -107,6 +107,9 @@ class Observer(TorchFunctionMode):
             self._handlers[F.instance_norm] = _instance_norm
         if patterns is not None:
             self._handlers.update(dict.fromkeys(ACTIVATIONS, self._activation))
+            if len(patterns) > 1:
+                self._handlers[F.multi_head_attention_forward] = _not_stacked
+                self._handlers[F.scaled_dot_product_attention] = _not_stacked
         if pools is not None:
             self._handlers.update(dict.fromkeys(POOLS, self._pool))
         if conv_channels is not None or layers is not None:
@@ -217,6 +220,10 @@ def _dot_product(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
     if len(args) > 4:
         return func(*args[:4], 0.0, *args[5:], **kwargs)
     return func(*args, **{**kwargs, "dropout_p": 0.0})
+
+
+def _not_stacked(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    raise RuntimeError("fused attention has no rule for vmap")
 
 
 def _over_image(x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
