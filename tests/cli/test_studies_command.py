@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import sqlite3
 
 import pytest
@@ -89,3 +90,32 @@ def test_files_that_cannot_be_written_are_refused(run, store):
     assert "cannot write" in run.refused("studies", "export", "--store", store, "--out", "missing/a.csv")
     assert "cannot be written" in run.refused("report", "--store", store, "--out", "missing/a.html")
     assert "no study yet" not in run.done("studies", "list", "--store", store).out
+
+
+@pytest.mark.parametrize(
+    ("change", "meant"),
+    [
+        ("UPDATE studies SET setup = 'junk'", "should be JSON"),
+        ("UPDATE studies SET setup = '[]'", "study 'first' cannot be read"),
+        ("UPDATE studies SET setup = json_set(setup, '$.metrics', 3)", "its metrics cannot be 3"),
+        ("UPDATE studies SET setup = json_set(setup, '$.metrics[0]', 3)", "its metrics cannot be [3"),
+        ("UPDATE studies SET setup = json_set(setup, '$.image_shape[0]', 'x')", "its image_shape"),
+        ("UPDATE studies SET setup = json_set(setup, '$.source', 5)", "its source cannot be 5"),
+        ("UPDATE studies SET setup = json_remove(setup, '$.ranking')", "its ranking cannot be None"),
+        ("UPDATE trials SET objectives = '[]' WHERE number = 3", "trial 3 cannot be read"),
+        ('UPDATE trials SET objectives = \'{"nwot":"x"}\' WHERE number = 3', "trial 3 cannot be read"),
+        ("UPDATE trials SET parents = 'junk' WHERE number = 3", "should be JSON"),
+        ("UPDATE trials SET parents = '[\"a\"]' WHERE number = 3", "trial 3 cannot be read"),
+        ("UPDATE trials SET reasons = '{\"a\":[1]}' WHERE number = 3", "trial 3 cannot be read"),
+        ("UPDATE trials SET seconds = 'x' WHERE number = 3", "trial 3 cannot be read"),
+        ("UPDATE trials SET operator = x'ff' WHERE number = 3", "trial 3 cannot be read"),
+        ("UPDATE trials SET state = 'odd' WHERE number = 3", "trial 3 cannot be read"),
+    ],
+)
+def test_damaged_stores_are_refused(run, store, tmp_path, change, meant):
+    damaged = shutil.copy(store, tmp_path / "damaged.db")
+    with sqlite3.connect(damaged) as connection:
+        connection.execute(change)
+    connection.close()
+    for words in (["studies", "show"], ["studies", "export"], ["report"]):
+        assert meant in run.refused(*words, "--store", damaged)

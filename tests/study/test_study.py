@@ -460,3 +460,12 @@ def test_threads_of_torch_are_given_back() -> None:
         assert (set(seen), torch.get_num_threads()) == ({1}, 2)
     finally:
         torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_values_that_are_not_finite_are_none_with_a_reason(value: float) -> None:
+    study = study_of(None)
+    trial = study.tell(study.ask(), dict.fromkeys(study.directions, value))
+    assert set(trial.values.values()) == {None}
+    assert all("no finite number" in why for why in trial.reasons.values())
+    assert set(trial.reasons) == set(study.directions)

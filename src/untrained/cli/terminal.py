@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ def table(*columns: str) -> Table:
 
 def number(value: float | None) -> str:
     """A score for people: whole numbers in full, others with four digits, or a dash where there is none."""
-    if value is None:
+    if value is None or not math.isfinite(value):
         return "–"
     if value == round(value) and abs(value) < 1e15:
         return f"{value:,.0f}"

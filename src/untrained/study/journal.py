@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import weakref
 from collections.abc import Iterator, Mapping
@@ -69,9 +70,9 @@ class Journal:
     def __init__(self, path: str | Path | None = None, *, must_exist: bool = False, timeout: float = 10.0) -> None:
         self.path = None if path is None else Path(path)
         if self.path is not None:
-            if must_exist and not self.path.is_file():
+            if must_exist and not os.path.isfile(self.path):
                 raise StoreError(f"there is no store {str(self.path)!r}; a search makes one, or give another --store")
-            if not self.path.parent.is_dir():
+            if not os.path.isdir(self.path.parent):
                 raise StoreError(f"the folder {str(self.path.parent)!r} does not exist; make it, or store elsewhere")
         self._engine = _engine(self.path, timeout)
         # Without this an unclosed journal is a warning in Python 3.13.
@@ -105,6 +106,10 @@ class Journal:
             raise StoreError(
                 "the store has this study or trial already: another process is running the same study; stop one of the two"
             ) from None
+        except json.JSONDecodeError:
+            raise self._damaged("a field that should be JSON") from None
+        except UnicodeEncodeError as error:
+            raise StoreError(f"{error.object!r} is no text that can be stored; use Unicode characters") from None
         except sa.exc.DatabaseError as error:
             raise StoreError(f"the store {str(self.path)!r} cannot be used: {_plain(error)}") from None
 
@@ -122,7 +127,7 @@ class Journal:
         """All studies, oldest first."""
         with self._talking() as connection:
             rows = connection.execute(sa.select(_STUDIES).order_by(_STUDIES.c.id))
-            return [StudyRecord(row.id, row.name, row.created, row.setup) for row in rows]
+            return [self._record(row) for row in rows]
 
     def find(self, name: str) -> StudyRecord | None:
         """The study called `name`, or None."""
@@ -162,21 +167,7 @@ class Journal:
         """The trials of a study by number; a number that is missing was in flight when a search ended."""
         query = sa.select(_TRIALS).where(_TRIALS.c.study_id == study.id).order_by(_TRIALS.c.number)
         with self._talking() as connection:
-            return [
-                Trial(
-                    number=row.number,
-                    architecture=Architecture.parse(row.architecture, strict=False),
-                    parents=tuple(row.parents),
-                    operator=row.operator,
-                    state=row.state,
-                    values=row.objectives,
-                    reasons=row.reasons,
-                    seconds=row.seconds,
-                    costs=row.costs,
-                    copied=row.copied,
-                )
-                for row in connection.execute(query)
-            ]
+            return [self._trial(row) for row in connection.execute(query)]
 
     def count(self, study: StudyRecord) -> dict[str, int]:
         """How many trials of a study are in each state."""
@@ -186,12 +177,61 @@ class Journal:
         with self._talking() as connection:
             return {str(row[0]): int(row[1]) for row in connection.execute(query)}
 
+    # -- rows ------------------------------------------------------------------------------------------------------
+
+    # Anybody may have written the file: nothing in it is believed to be of its kind.
+
+    def _record(self, row: sa.Row[Any]) -> StudyRecord:
+        if not (_texts(row.name, row.created) and isinstance(row.setup, dict)):
+            raise self._damaged(f"study {row.name!r}")
+        return StudyRecord(row.id, row.name, row.created, row.setup)
+
+    def _trial(self, row: sa.Row[Any]) -> Trial:
+        whole = (
+            _texts(row.architecture, row.operator)
+            and row.state in ("complete", "rejected", "failed")
+            and isinstance(row.parents, list)
+            and all(type(parent) is int for parent in row.parents)
+            and isinstance(row.objectives, dict)
+            and all(value is None or _is_number(value) for value in row.objectives.values())
+            and isinstance(row.reasons, dict)
+            and _texts(*row.reasons.values())
+            and isinstance(row.costs, dict)
+            and all(map(_is_number, (row.seconds, *row.costs.values())))
+            and (row.copied is None or type(row.copied) is int)
+        )
+        if not whole:
+            raise self._damaged(f"trial {row.number}")
+        return Trial(
+            number=row.number,
+            architecture=Architecture.parse(row.architecture, strict=False),
+            parents=tuple(row.parents),
+            operator=row.operator,
+            state=row.state,
+            values=row.objectives,
+            reasons=row.reasons,
+            seconds=row.seconds,
+            costs=row.costs,
+            copied=row.copied,
+        )
+
+    def _damaged(self, what: str) -> StoreError:
+        return StoreError(f"the store {str(self.path)!r} is damaged: {what} cannot be read; give another --store")
+
     def close(self) -> None:
         """Let go of the file."""
         self._engine.dispose()
 
 
 _INSERT_TRIAL = sa.insert(_TRIALS)
+
+
+def _texts(*values: Any) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)
 
 
 def _engine(path: Path | None, timeout: float) -> sa.Engine:

@@ -17,7 +17,7 @@ from untrained.seeds import derive, generator
 from untrained.spaces.space import Skeleton, Space
 from untrained.spaces.space import space as find_space
 from untrained.study.journal import Journal, StudyRecord
-from untrained.study.study import Study, check_budget, same_setup
+from untrained.study.study import Study, check_budget, check_setup, same_setup
 
 if TYPE_CHECKING:
     from untrained.evaluate.training_free import TrainingFree
@@ -156,6 +156,7 @@ def read_study(journal: Journal, record: StudyRecord) -> Study:
     """The study of a record. Its objectives and their directions are those of the setup, else those of its metrics."""
     from untrained.metrics.metric import find_metrics
 
+    check_setup(record)
     directions = record.setup.get("objectives")
     if directions is None:
         directions = {metric.name: metric.direction for metric in find_metrics(record.setup["metrics"])}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import UnionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +27,26 @@ if TYPE_CHECKING:
 
 MOST_REJECTED = 2000
 """So many rejected candidates in a row end a search: its limits leave too little to find."""
+
+
+_KINDS: Mapping[str, type | UnionType] = {
+    "space": str,
+    "algorithm": str,
+    "options": dict,
+    "metrics": list,
+    "ranking": str,
+    "seed": int,
+    "data": str,
+    "source": str | None,
+    "image_shape": list,
+    "num_classes": int | None,
+    "skeleton": str,
+    "target": str,
+    "limits": list,
+    "ahead": int,
+    "objectives": dict | None,
+}
+"""The choices of a setup by name, and what each can be."""
 
 
 class Study:
@@ -187,7 +209,11 @@ class Study:
         self._rewind()
         running: dict[int, Architecture] = {}
         twins: dict[int, Architecture] = {}
-        with one_thread(), make_executor(self.evaluator, workers, timeout) as executor, self._forgetting():
+        with (
+            one_thread(),
+            make_executor(self.evaluator, min(workers, self.ahead), timeout) as executor,
+            self._forgetting(),
+        ):
             while True:
                 while self.evaluations + len(running) + len(twins) < evaluations:
                     step = self._next()
@@ -263,8 +289,10 @@ class Study:
             trial = _trial(number, proposal, "rejected", reasons={"limits": answer.rejected}, seconds=answer.seconds)
         else:
             values = {name: None if value is None else float(value) for name, value in answer.values.items()}
-            costs = answer.costs
-            trial = _trial(number, proposal, "complete", values, answer.reasons, answer.seconds, costs)
+            odd = {name: f"is {value}, no finite number" for name, value in values.items() if not _finite(value)}
+            values |= dict.fromkeys(odd)
+            reasons, costs = {**odd, **answer.reasons}, answer.costs
+            trial = _trial(number, proposal, "complete", values, reasons, answer.seconds, costs)
         self._store(trial)
         return trial
 
@@ -291,6 +319,10 @@ class Study:
             raise LimitError(
                 f"{MOST_REJECTED} candidates in a row broke the limits {', '.join(self.setup['limits'])}; loosen them"
             )
+
+
+def _finite(value: float | None) -> bool:
+    return value is None or math.isfinite(value)
 
 
 def check_budget(evaluations: int, workers: int = 1, timeout: float | None = None) -> None:
@@ -328,8 +360,23 @@ def differences(stored: Mapping[str, Any], given: Mapping[str, Any], ignore: Ite
     return "; ".join(f"{key}: {stored.get(key)!r} there, {given[key]!r} here" for key in changed)
 
 
+def check_setup(record: StudyRecord) -> None:
+    """Refuse a stored setup in which a choice is missing or of another kind than it can be."""
+    setup = record.setup
+    for key, kind in _KINDS.items():
+        value: Any = setup.get(key)
+        whole = isinstance(value, kind)
+        if key in ("metrics", "limits"):
+            whole = whole and all(isinstance(item, str) for item in value)
+        if key == "image_shape":
+            whole = whole and len(value) == 3 and all(type(side) is int for side in value)
+        if not whole:
+            raise StoreError(f"the study {record.name!r} is damaged: its {key} cannot be {value!r}")
+
+
 def same_setup(record: StudyRecord, setup: Mapping[str, Any]) -> None:
     """Refuse to continue a study under another setup than its own."""
+    check_setup(record)
     difference = differences(record.setup, setup, ignore=("ahead", "evaluations", "source"))
     if difference:
         raise StoreError(f"the study {record.name!r} exists with another setup ({difference}); use another --name")
