@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import pickle
 import pkgutil
 from dataclasses import replace
 
@@ -16,6 +17,8 @@ from untrained.evaluate.limits import Limit
 from untrained.evaluate.lookup import Lookup
 from untrained.evaluate.outcome import Evaluator
 from untrained.evaluate.training_free import TrainingFree
+from untrained.metrics.metric import Metric
+from untrained.probe.setting import Setting
 from untrained.registry import METRICS
 from untrained.seeds import generator
 from untrained.spaces.space import space
@@ -68,6 +71,18 @@ class TestLookup(EvaluatorContract):
         values = pd.DataFrame({"accuracy": [90.0, float("nan")], "latency": [1.0, 2.0], "cost": [10.0, 20.0]})
         table = Table(space("nats-tss"), architectures[:2], values)
         return Lookup(table, ("accuracy", "latency"), ("latency",), "cost")
+
+
+def test_metrics_travel_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A formula may be anything, and may have options: only its name has to be known on the other side."""
+    mine = Metric("mine", lambda seen, *, factor=1.0: factor, "lower", Setting(images=1), frozenset(), "")
+    monkeypatch.setitem(METRICS._entries, "mine", mine)
+    evaluator = training_free("nats-tss", ("mine", "mine(factor=3)"))
+    architecture = space("nats-tss").sample(generator(0))
+    assert evaluator(architecture, seed=0).values == {"mine": 1.0, "mine(factor=3)": 3.0}
+    again = pickle.loads(pickle.dumps(evaluator))  # noqa: S301
+    assert again(architecture, seed=0).values == {"mine": 1.0, "mine(factor=3)": 3.0}
+    assert again.directions == {"mine": -1, "mine(factor=3)": -1}
 
 
 def test_every_evaluator_of_the_package_is_covered() -> None:
