@@ -7,11 +7,13 @@ import inspect
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from untrained.architecture import Architecture
@@ -146,7 +148,28 @@ def score(
     Returns a `Reading` by metric name. Raises `InputError` for anything that cannot be scored at all.
     """
     chosen = find_metrics(metrics)
-    check_images(images, labels)
+    if not isinstance(network, nn.Module | Architecture | str):
+        raise InputError(f"a network is an nn.Module, an architecture or its text, not {type(network).__name__}")
+    with _plain_torch():
+        if isinstance(images, Tensor):
+            # Networks that begin with an in-place operation write into what they are given.
+            images = images.detach().clone()
+        check_images(images, labels)
+        return _score(network, images, labels, chosen, seed, weights, settings, num_classes, skeleton, size)
+
+
+def _score(
+    network: nn.Module | Architecture | str,
+    images: Tensor,
+    labels: Tensor | None,
+    chosen: list[Metric],
+    seed: int,
+    weights: str | None,
+    settings: Mapping[str, Setting] | None,
+    num_classes: int | None,
+    skeleton: Skeleton | str | None,
+    size: Size | None,
+) -> dict[str, Reading]:
     architecture = None
     if not isinstance(network, nn.Module):
         architecture = Architecture.parse(network) if isinstance(network, str) else network
@@ -179,6 +202,24 @@ def score(
         for one in members:
             readings[one.name] = read(one, probe)
     return {one.name: readings[one.name] for one in chosen}
+
+
+@contextmanager
+def _plain_torch() -> Iterator[None]:
+    """Inside, torch computes as it does by default, whatever the caller is in the middle of: scores depend on the network,
+    the images and the seed, not on `inference_mode`, `autocast`, a default type or a default device."""
+    with ExitStack() as stack:
+        if torch.is_inference_mode_enabled():
+            stack.enter_context(torch.inference_mode(False))
+        for device in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(device):
+                stack.enter_context(torch.autocast(device, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        if torch.get_default_dtype() != torch.float32:
+            stack.callback(torch.set_default_dtype, torch.get_default_dtype())
+            torch.set_default_dtype(torch.float32)
+        yield
 
 
 def read(metric: Metric, probe: Probe) -> Reading:
