@@ -223,3 +223,24 @@ def test_two_workers_find_the_same(run):
     together = run.done(*words, "--evaluations", 6, "--store", "two.db", "--json").json
     assert together["best"] == alone["best"]
     assert json.dumps(together["top"]) == json.dumps(alone["top"])
+
+
+def test_files_that_cannot_be_are_refused_before_any_work(run, tmp_path):
+    (tmp_path / "file").touch()
+    for words in (["--store", "file/s.db"], ["--store", "file/deeper/s.db"], ["--report", "file/page.html"]):
+        message = run.refused("search", *words)
+        assert "there can be no file" in message
+        assert "trials" not in message
+    (tmp_path / "runs").touch()
+    assert "there can be no file 'runs/" in run.refused("search", "--name", "s")
+
+
+def test_a_study_with_a_long_name_has_a_report(run, tmp_path):
+    words = ["search", "--metrics", "params", "--evaluations", 2, "--workers", 1, "--name", "ü" * 400]
+    (page,) = (tmp_path / "runs").glob("*.html") if run.done(*words) else ()
+    assert len(page.name.encode()) < 200
+    assert "no training runs" in (page.with_suffix(".json").write_text("junk"), run(*words).err)[1]
+
+
+def test_names_that_are_no_text_are_refused(run):
+    assert "no text that can be stored" in run.refused("search", "--name", "a\udcff")

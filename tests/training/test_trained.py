@@ -99,3 +99,23 @@ def test_files_that_are_something_else_are_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(InputError, match="no complete safetensors file"):
         load_trained(path)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "junk",
+        "[]",
+        "{}",
+        '{"architecture": 5, "classes": [], "channels": 1, "skeleton": {}}',
+        f'{{"architecture": "{CELL}"}}',
+        f'{{"architecture": "{CELL}", "classes": ["a", "b"], "channels": "x", "skeleton": {{}}}}',
+        f'{{"architecture": "{CELL}", "classes": ["a", "b"], "channels": 3, "skeleton": {{"odd": 1}}}}',
+        f'{{"architecture": "{CELL}", "classes": ["a", "b"], "channels": 3, "skeleton": [1]}}',
+        "[" * 10**5,
+    ],
+)
+def test_headers_written_by_others_are_refused(tmp_path: Path, header: str) -> None:
+    save_file({"weight": torch.zeros(2)}, tmp_path / "net.safetensors", metadata={"untrained": header})
+    with pytest.raises(InputError, match=r"written by|names no network|without an architecture"):
+        load_trained(tmp_path / "net.safetensors")

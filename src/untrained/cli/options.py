@@ -46,5 +46,16 @@ def _value(text: str) -> Any:
 
 
 def file_name(study: str) -> str:
-    """The name of a study as part of a file name."""
-    return re.sub(r"[^\w.-]+", "-", study).strip(".-") or "study"
+    """The name of a study as part of a file name, of at most 150 bytes."""
+    name = re.sub(r"[^\w.-]+", "-", study).strip(".-") or "study"
+    return name.encode()[:150].decode(errors="ignore")
+
+
+def make_folder_of(file: Path) -> None:
+    """Make the folder that `file` goes into, if need be."""
+    from untrained.errors import InputError
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"there can be no file {str(file)!r}: {error.strerror}; give another") from None

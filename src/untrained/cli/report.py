@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from untrained.cli.options import STORE, Json, Name, Store, file_name
+from untrained.cli.options import STORE, Json, Name, Store, file_name, make_folder_of
 
 if TYPE_CHECKING:
     from untrained.report.training_run import TrainingRun
@@ -32,7 +32,7 @@ def report(
     study = load_study(store, name)
     page = out or default_page(study)
     if out is None:
-        page.parent.mkdir(parents=True, exist_ok=True)
+        make_folder_of(page)
     write_report(study, page, extra=Extra(kept_runs(study, page)))
     if as_json:
         print_json({"study": study.name, "report": str(page)})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from untrained.cli.options import STORE, Json, Store, read_settings, split_names
+from untrained.cli.options import STORE, Json, Store, make_folder_of, read_settings, split_names
 
 if TYPE_CHECKING:
     from untrained.report.training_run import TrainingRun
@@ -81,9 +81,9 @@ def search(
         told = notes()
         if train:
             _check_recipe(recipe)
-        if report is not None and report.is_dir():
+        make_folder_of(store)
+        if report is not None and os.path.isdir(report):
             raise typer.BadParameter(f"{report} is a folder; give it a file name", param_hint="--report")
-        store.parent.mkdir(parents=True, exist_ok=True)
         study = open_search(
             space, data, metrics=split_names([*(metric or []), metrics]) or TRIO, ranking=ranking,
             algorithm=algorithm, options=read_settings(option or []), seed=seed, store=store, name=name,
@@ -92,6 +92,8 @@ def search(
         if train and study.setup["num_classes"] is None:
             raise InputError(f"--train needs labels, and the images {study.setup['data']!r} have none")
         page = None if no_report else report or default_page(study)
+        if page is not None or train:
+            make_folder_of(page or default_page(study))
         workers = workers or cores()
         _run(study, evaluations, workers, timeout)
         _check_found(study)
@@ -157,7 +159,6 @@ def _train(study: Study, page: Path, recipe: str, epochs: int | None, workers: i
     from untrained.report.training_run import write_runs
 
     told = notes()
-    page.parent.mkdir(parents=True, exist_ok=True)
     weights = page.with_suffix(".safetensors")
     _, height, width = study.setup["image_shape"]
     how = Training(
@@ -183,7 +184,6 @@ def _report(study: Study, page: Path, runs: list[TrainingRun], evaluations: int,
     from untrained.report.command import resume_command
     from untrained.report.page import Extra, write_report
 
-    page.parent.mkdir(parents=True, exist_ok=True)
     command = resume_command(study, 2 * max(evaluations, study.evaluations), more)
     write_report(study, page, extra=Extra(runs, command))
 

@@ -88,7 +88,10 @@ class Trained:
         if not path.parent.is_dir():
             raise InputError(f"the folder {path.parent} does not exist; create it before saving {path.name}")
         weights = {name: value.detach().cpu().contiguous().clone() for name, value in self.network.state_dict().items()}
-        safetensors.torch.save_file(weights, path, metadata={_KEY: json.dumps(self.metadata())})
+        try:
+            safetensors.torch.save_file(weights, path, metadata={_KEY: json.dumps(self.metadata())})
+        except (OSError, safetensors.SafetensorError) as error:
+            raise InputError(f"the weights cannot be written to {str(path)!r}: {error}") from None
         return path
 
     def __repr__(self) -> str:
@@ -108,9 +111,11 @@ def load_trained(path: str | Path, *, network: nn.Module | None = None) -> tuple
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = json.loads((file.metadata() or {}).get(_KEY, "null"))
         weights = safetensors.torch.load_file(path)
-    except safetensors.SafetensorError as error:
+    except (ValueError, RecursionError):
+        raise InputError(f"{path} was not written by Trained.save: its header is no JSON") from None
+    except (OSError, safetensors.SafetensorError) as error:
         raise InputError(f"{path} is no complete safetensors file ({error}); save it again") from None
-    if metadata is None:
+    if not isinstance(metadata, dict):
         raise InputError(f"{path} was not written by Trained.save: its header names no architecture")
     if network is None:
         network = _rebuilt(path, metadata)
@@ -124,13 +129,17 @@ def load_trained(path: str | Path, *, network: nn.Module | None = None) -> tuple
 
 
 def _rebuilt(path: Path, metadata: dict[str, Any]) -> nn.Module:
-    if metadata["architecture"] is None:
+    if metadata.get("architecture") is None:
         raise InputError(f"{path} holds the weights of a network without an architecture; give it as network=...")
     # The weights drawn here are replaced: they must not move the caller's random numbers.
     with torch.random.fork_rng(devices=[]):
-        return create_model(
-            metadata["architecture"],
-            num_classes=len(metadata["classes"]),
-            in_chans=metadata["channels"],
-            skeleton=Skeleton(**metadata["skeleton"]),
-        )
+        try:
+            return create_model(
+                metadata["architecture"],
+                num_classes=len(metadata["classes"]),
+                in_chans=metadata["channels"],
+                skeleton=Skeleton(**metadata["skeleton"]),
+            )
+        except (KeyError, TypeError, AttributeError, RuntimeError, MemoryError) as error:
+            why = str(error).partition("\n")[0]
+            raise InputError(f"{path} names no network that can be built: {type(error).__name__} {why}") from None
