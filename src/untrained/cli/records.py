@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from untrained.report.sizes import target_size
+from untrained.report.sizes import known_size
 
 if TYPE_CHECKING:
     from untrained.algorithms.trial import Trial
@@ -25,7 +25,7 @@ def study_record(study: Study) -> dict[str, Any]:
 
 def trial_record(study: Study, trial: Trial) -> dict[str, Any]:
     """A trial with its values by metric, and the size of its target network."""
-    size = target_size(study, trial.architecture)
+    size = known_size(study, trial.architecture)
     return {
         "number": trial.number,
         "architecture": str(trial.architecture),
@@ -33,6 +33,6 @@ def trial_record(study: Study, trial: Trial) -> dict[str, Any]:
         "parents": list(trial.parents),
         "values": dict(trial.values),
         "reasons": dict(trial.reasons),
-        "params": size.parameters,
-        "macs": size.macs,
+        "params": None if size is None else size.parameters,
+        "macs": None if size is None else size.macs,
     }

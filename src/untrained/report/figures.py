@@ -53,7 +53,7 @@ def best_so_far(study: Study) -> go.Figure:
     figure.update_xaxes(title="trial", rangemode="tozero")
     ticks = [step * 10**decade for decade in range(7) for step in (1, 2, 5)]
     figure.update_yaxes(title="position in the final ranking", type="log", autorange="reversed", tickvals=ticks)
-    return _dressed(figure, height=420)
+    return dressed(figure, height=420)
 
 
 def metrics_over_trials(study: Study) -> go.Figure:
@@ -68,7 +68,7 @@ def metrics_over_trials(study: Study) -> go.Figure:
         )
         figure.update_yaxes(title=_titled(study, name), **_scale(_column(trials, name)), row=row, col=1)
     figure.update_xaxes(title="trial", row=len(names), col=1)
-    return _dressed(figure, height=90 + 190 * len(names), legend=False)
+    return dressed(figure, height=90 + 190 * len(names), legend=False)
 
 
 def metric_pairs(study: Study) -> go.Figure | None:
@@ -92,7 +92,7 @@ def metric_pairs(study: Study) -> go.Figure | None:
         figure.update_xaxes(title=_titled(study, a), **_scale(x), row=row, col=column)
         figure.update_yaxes(title=_titled(study, b), **_scale(y), row=row, col=column)
     figure.update_annotations(font_size=12)
-    return _dressed(figure, height=60 + 330 * rows, legend=False)
+    return dressed(figure, height=60 + 330 * rows, legend=False)
 
 
 def operators(study: Study) -> go.Figure:
@@ -118,7 +118,7 @@ def operators(study: Study) -> go.Figure:
             hovertemplate="%{y}: %{text} " + label + "<extra></extra>",
         )
     figure.update_xaxes(tickformat=".0%", rangemode="tozero")
-    return _bars(_dressed(figure, height=110 + 62 * len(names)))
+    return _bars(dressed(figure, height=110 + 62 * len(names)))
 
 
 def losses(study: Study) -> go.Figure | None:
@@ -143,7 +143,7 @@ def losses(study: Study) -> go.Figure | None:
             hovertemplate="%{y}: %{x}<extra>" + kind + "</extra>",
         )
     figure.update_xaxes(title="trials", rangemode="tozero")
-    return _bars(_dressed(figure, height=130 + 44 * len(counts))).update_layout(barmode="stack")
+    return _bars(dressed(figure, height=130 + 44 * len(counts))).update_layout(barmode="stack")
 
 
 def training_curves(runs: Sequence[TrainingRun]) -> go.Figure:
@@ -168,7 +168,7 @@ def training_curves(runs: Sequence[TrainingRun]) -> go.Figure:
     figure.update_xaxes(title="epoch")
     figure.update_yaxes(title="test accuracy", tickformat=".0%", row=1, col=1)
     figure.update_yaxes(title="train loss", rangemode="tozero", row=1, col=2)
-    return _dressed(figure, height=360)
+    return dressed(figure, height=360)
 
 
 # -- parts -------------------------------------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def _dots(study: Study, places: dict[int, int], trials: Sequence[Trial], x: list
     )
 
 
-def _dressed(figure: go.Figure, height: int, legend: bool = True) -> go.Figure:
+def dressed(figure: go.Figure, height: int, legend: bool = True) -> go.Figure:
     """The look of all figures: no ground of their own, so that they suit light and dark pages."""
     figure.update_layout(
         template="none",

@@ -12,7 +12,7 @@ import plotly.io
 
 from untrained import __version__
 from untrained.errors import InputError
-from untrained.report import figures, tables
+from untrained.report import explanations, figures, tables
 from untrained.report.command import resume_command
 from untrained.report.style import CSS
 from untrained.report.training_run import TrainingRun
@@ -140,6 +140,8 @@ def _sections(study: Study, extra: Extra) -> Iterator[str]:
         )
         + tables.family(study),
     )
+    for title, body in explanations.sections(study, plots.show):
+        yield _section(title, body)
     losses = figures.losses(study)
     yield _section(
         "What was lost",

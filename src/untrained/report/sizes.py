@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from untrained.architecture import Architecture
+from untrained.errors import ArchitectureError
 from untrained.study.study import Study
 
 if TYPE_CHECKING:
@@ -26,3 +27,11 @@ def target_size(study: Study, architecture: Architecture) -> Size:
             skeleton=study.setup["target"],
         )
     return Size(network, (channels, height, width))
+
+
+def known_size(study: Study, architecture: Architecture) -> Size | None:
+    """The same, or None for an architecture that breaks the rules of its space: some published ones do."""
+    try:
+        return target_size(study, architecture)
+    except ArchitectureError:
+        return None

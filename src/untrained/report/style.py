@@ -44,6 +44,7 @@ th { color: var(--soft); font-weight: 600; }
 footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
 /* The figures follow the page: their words take its ink. */
 .js-plotly-plot .cartesianlayer text, .js-plotly-plot .infolayer text { fill: var(--ink) !important; }
+.js-plotly-plot .cartesianlayer .heatmap-label text { fill: #fff !important; }
 @media print {
   :root { --ground: #fff; --card: #f3f4f6; --ink: #000; --soft: #333; --line: #bbb; }
   body { max-width: none; padding: 0; font-size: 10pt; }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from untrained.algorithms.trial import Trial
-from untrained.report.sizes import target_size
+from untrained.report.sizes import known_size
 from untrained.report.standing import positions
 from untrained.report.training_run import TrainingRun
 from untrained.study.study import Study
@@ -21,10 +22,11 @@ def best_table(study: Study, top: int = TOP) -> str:
     names = list(study.directions)
     rows = []
     for place, trial in enumerate(study.best_trials[:top], start=1):
-        size = target_size(study, trial.architecture)
+        size = known_size(study, trial.architecture)
         scores = [number(trial.values.get(name)) for name in names]
         text = f"<code>{breakable(study.space.format(trial.architecture))}</code>"
-        rows.append([str(place), str(trial.number), *scores, f"{size.parameters:,}", f"{size.macs:,}", text])
+        counts = ["–", "–"] if size is None else [f"{size.parameters:,}", f"{size.macs:,}"]
+        rows.append([str(place), str(trial.number), *scores, *counts, text])
     heads = ["position", "trial", *names, "parameters", "MACs", "architecture"]
     return table(
         heads, rows, caption=f"The best {len(rows)} of the whole history, each network once.", texts=(len(heads) - 1,)
@@ -34,7 +36,7 @@ def best_table(study: Study, top: int = TOP) -> str:
 def winner_table(study: Study) -> str:
     """What the winner scored, where that places it for each metric alone, and how large it is."""
     winner = study.best_trial
-    size = target_size(study, winner.architecture)
+    size = known_size(study, winner.architecture)
     rows = []
     for name, direction in study.directions.items():
         value = winner.values.get(name)
@@ -42,8 +44,9 @@ def winner_table(study: Study) -> str:
         better = sum(1 for v in others if v is not None and value is not None and v * direction > value * direction)
         place = "–" if value is None else f"{better + 1:,} of {len(others):,}"
         rows.append([escape(name), number(value), "higher" if direction > 0 else "lower", place])
-    rows.append(["parameters", f"{size.parameters:,}", "", ""])
-    rows.append(["multiply-accumulates", f"{size.macs:,}", "", ""])
+    if size is not None:
+        rows.append(["parameters", f"{size.parameters:,}", "", ""])
+        rows.append(["multiply-accumulates", f"{size.macs:,}", "", ""])
     return table(["", "value", "better is", "place by it alone"], rows, caption="Scores and size.", texts=(0, 2))
 
 
@@ -126,7 +129,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str, 
 
 def number(value: float | None) -> str:
     """Whole numbers in full, others with five digits, or a dash."""
-    if value is None:
+    if value is None or not math.isfinite(value):
         return "–"
     if value == round(value) and abs(value) < 1e15:
         return f"{value:,.0f}"
