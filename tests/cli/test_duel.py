@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -58,3 +61,25 @@ def test_refusals_of_a_training_process_are_refusals(store, tmp_path):
         train_all(
             contenders(load_study(store)), how, weights=tmp_path / "w", workers=2, on_epoch=lambda entry, epoch: None
         )
+
+
+@pytest.mark.slow
+def test_training_processes_end_with_a_parent_that_is_killed(tmp_path):
+    words = [
+        "--evaluations",
+        "4",
+        "--workers",
+        "2",
+        "--train",
+        "--target",
+        "channels=64,cells=20",
+        "--image-size",
+        "32",
+    ]
+    command = [sys.executable, "-m", "untrained", "search", *words, "--store", "s.db"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as parent:
+        assert next(line for line in parent.stderr if line.startswith("training the"))
+        time.sleep(5)
+        parent.kill()
+        # The children hold the other end of this pipe, too, and one epoch would take minutes.
+        parent.communicate(timeout=30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from untrained.errors import InputError, UntrainedError
 from untrained.report.training_run import TrainingRun
+from untrained.study.executors import leave_with
 
 if TYPE_CHECKING:
     from untrained.architecture import Architecture
@@ -109,7 +111,7 @@ def _train_side_by_side(
     try:
         for i, (entry, file) in enumerate(zip(entries, files, strict=True)):
             ear, mouth = context.Pipe(duplex=False)
-            child = context.Process(target=_child, args=(mouth, entry, how, file), daemon=True)
+            child = context.Process(target=_child, args=(os.getpid(), mouth, entry, how, file), daemon=True)
             # Started while Ctrl-C is ignored, they ignore it for good: it is the parent's to handle.
             handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
             child.start()
@@ -138,8 +140,9 @@ def _train_side_by_side(
     return [runs[i] for i in range(len(entries))]
 
 
-def _child(mouth: Connection, entry: Contender, how: Training, weights: Path | None) -> None:
-    """Train one contender, on one thread."""
+def _child(parent: int, mouth: Connection, entry: Contender, how: Training, weights: Path | None) -> None:
+    """Train one contender, on one thread, as long as its parent lives."""
+    leave_with(parent)
     try:
         mouth.send(_train(entry, how, weights, mouth.send))
     except (BrokenPipeError, ConnectionResetError):

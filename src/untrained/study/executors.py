@@ -179,15 +179,15 @@ def _fetched(handle: Any) -> Evaluator:
 def _start_worker(evaluator: Evaluator, parent: int) -> None:
     """Runs once in each worker, which may use one thread. (Ctrl-C is the parent's to handle: the pool sees to that.)"""
     global _evaluator
-    _leave_with(parent)
+    leave_with(parent)
     _evaluator = evaluator
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(1)
 
 
-def _leave_with(parent: int) -> None:
-    """End this worker when its parent is gone, even if that was killed."""
+def leave_with(parent: int) -> None:
+    """End this process when its parent is gone, even if that was killed."""
     import threading
     import time
 
