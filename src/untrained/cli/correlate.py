@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +34,7 @@ def correlate(
 ) -> None:
     """Rank correlation of metrics with measured accuracies, resumable, identical networks scored once."""
     from untrained.cli.progress import CountProgress
+    from untrained.cli.search import cores
     from untrained.cli.terminal import print_json, results
     from untrained.cli.terminal import table as text_table
     from untrained.spaces.space import space as find_space
@@ -47,7 +47,7 @@ def correlate(
         found = correlation(
             space, truth, target, split_names([metrics]), data,
             sample=sample or None, seeds=range(seeds), top=top, ranking=ranking, skeleton=skeleton, store=store, name=name,
-            workers=workers or len(os.sched_getaffinity(0)), on_trial=progress,
+            workers=workers or cores(), on_trial=progress,
         )  # fmt: skip
     if csv is not None:
         found.table.to_csv(csv)
