@@ -346,3 +346,11 @@ def test_quick_learns_the_digits() -> None:
     trained = train(WINNER, load_images("digits"), skeleton="small")
     assert trained.test_accuracy is not None
     assert trained.test_accuracy >= 0.98
+
+
+def test_images_may_be_named() -> None:
+    line = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    by_name, loaded = (train(line, images, epochs=1) for images in ("digits", load_images("digits")))
+    assert [replace(epoch, seconds=0.0) for epoch in by_name.history] == [
+        replace(epoch, seconds=0.0) for epoch in loaded.history
+    ]

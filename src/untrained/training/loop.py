@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from torch.nn import functional as F
 from untrained.architecture import Architecture
 from untrained.errors import DataError, InputError
 from untrained.images.image_set import ImageSet, SplitName
+from untrained.images.load import load_images
 from untrained.seeds import derive
 from untrained.spaces.space import Skeleton, create_model, space
 from untrained.training.augmentation import random_crop, random_flip
@@ -27,7 +29,7 @@ from untrained.training.trained import Epoch, Trained
 
 def train(
     network: nn.Module | Architecture | str,
-    image_set: ImageSet,
+    image_set: ImageSet | str | Path,
     recipe: Recipe | str = "quick",
     *,
     seed: int = 0,
@@ -39,7 +41,8 @@ def train(
     """Train a network on the train images and measure it on the held-out ones.
 
     `network` is an architecture or its text, built with `skeleton` and with weights drawn from `seed`, or a module
-    (images -> logits), of which a copy is trained from the weights it has. `epochs` overrides the recipe's. `on_epoch`
+    (images -> logits), of which a copy is trained from the weights it has. `image_set` may be what `load_images` takes as
+    well: `"digits"` or a path. `epochs` overrides the recipe's. `on_epoch`
     is called after each epoch. On a CPU the result depends on the arguments and the number of threads alone; torch's
     global random numbers are afterwards as they were. A loss that is no longer finite ends the training: the result
     then has a `reason` and whatever accuracy the weights still give.
@@ -47,6 +50,7 @@ def train(
     recipe = recipe_named(recipe) if isinstance(recipe, str) else recipe
     recipe = recipe if epochs is None else replace(recipe, epochs=epochs)
     device = _device(device)
+    image_set = load_images(image_set)
     if image_set.num_classes is None:
         raise DataError(f"the images {image_set.name!r} have no labels; training needs them")
     if len(image_set.train) < 2:
