@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 from study_evaluators import what
 
 import untrained as un
@@ -207,3 +208,32 @@ def test_the_batch_is_the_same_for_every_candidate_and_depends_on_the_seed() -> 
     assert one.equal(two)
     assert not one.equal(other)
     assert one.shape == (64, 1, 8, 8)
+
+
+def test_one_metric_and_one_limit_may_stand_alone() -> None:
+    assert (
+        open_search(metrics="nwot", limits="params<500k").setup
+        == open_search(metrics=["nwot"], limits=["params<500k"]).setup
+    )
+
+
+def test_image_files_that_cannot_be_read_are_named(tmp_path, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(20):
+        pixels = np.full((16, 16, 3), 10 * number, np.uint8)
+        folder = tmp_path / "data" / ("dark" if number < 10 else "light")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    open_search(data=tmp_path / "data", metrics="params")
+    assert not caplog.messages
+    (tmp_path / "data" / "dark" / "broken.png").write_bytes(b"")
+    open_search(data=tmp_path / "data", metrics="params")
+    assert caplog.messages == [
+        "1 image file(s) of 'data' cannot be read and are left out: dark/broken.png: not an image"
+    ]
+
+
+def test_a_study_says_how_far_it_is() -> None:
+    study = open_search(metrics="params", name="mine")
+    assert repr(study) == "<study mine: no trial yet>"
+    study.run(2)
+    assert repr(study) == "<study mine: 2 complete>"

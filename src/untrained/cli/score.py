@@ -100,8 +100,10 @@ def _scored(
     from untrained.registry import SPACES
     from untrained.seeds import derive
     from untrained.study.executors import one_thread
+    from untrained.study.search import tell_skipped
 
     images = load_images(data, image_size=image_size)
+    tell_skipped(images)
     labelled = [m.name for m in metrics if m.setting.labels]
     if images.num_classes is None and labelled:
         raise InputError(f"the data {images.name!r} have no labels, which {', '.join(labelled)} need")

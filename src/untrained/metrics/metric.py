@@ -88,8 +88,9 @@ def metric(
     return decorate
 
 
-def find_metrics(names: Iterable[str | Metric]) -> list[Metric]:
-    """The metrics called `names`; refuses an empty list and repeated names."""
+def find_metrics(names: str | Iterable[str | Metric]) -> list[Metric]:
+    """The metrics called `names`, or the one; refuses an empty list and repeated names."""
+    names = [names] if isinstance(names, str) else names
     found = [_with_options(name) if isinstance(name, str) else name for name in names]
     if not found:
         raise InputError("no metric was named; see `untrained metrics` for the list")
@@ -128,7 +129,7 @@ def score(
     network: nn.Module | Architecture | str,
     images: Tensor,
     labels: Tensor | None = None,
-    metrics: Iterable[str | Metric] = ("swap", "nwot"),
+    metrics: str | Iterable[str | Metric] = ("swap", "nwot"),
     *,
     seed: int = 0,
     weights: str | None = None,

@@ -46,7 +46,7 @@ def correlation(
     space: str | Space,
     table: Table | str | Path,
     target: str,
-    metrics: Iterable[str],
+    metrics: str | Iterable[str],
     data: Any = "digits",
     *,
     sample: int | None = 1000,
@@ -78,6 +78,7 @@ def correlation(
         known = np.sort(generator("correlate", 0).choice(known, sample, replace=False))
     if len(known) < 3:
         raise InputError(f"a correlation needs at least 3 architectures with {target!r}, not {len(known)}")
+    metrics = [metrics] if isinstance(metrics, str) else metrics
     columns = [[part.strip() for part in metric.split("+")] for metric in metrics]
     single = list(dict.fromkeys(part for column in columns for part in column))
     chosen = [truth.architectures[row] for row in known.tolist()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,13 +27,16 @@ if TYPE_CHECKING:
 TRIO = ("ni", "nwot", "logsynflow")
 AHEAD = 8
 FEASIBLE_DRAWS = 300
+SKIPPED_NAMED = 3
+
+_log = logging.getLogger(__name__)
 
 
 def search(
     space: str | Space = "nats-tss",
     data: Any = "digits",
     *,
-    metrics: Iterable[str] = TRIO,
+    metrics: str | Iterable[str] = TRIO,
     ranking: str | None = None,
     algorithm: str = "genetic",
     options: Mapping[str, Any] | None = None,
@@ -40,7 +44,7 @@ def search(
     seed: int = 0,
     store: str | Path | Journal | None = None,
     name: str | None = None,
-    limits: Iterable[str] = (),
+    limits: str | Iterable[str] = (),
     skeleton: Skeleton | str = "proxy",
     target: Skeleton | str | None = None,
     image_size: int | None = None,
@@ -69,14 +73,14 @@ def open_search(
     space: str | Space = "nats-tss",
     data: Any = "digits",
     *,
-    metrics: Iterable[str] = TRIO,
+    metrics: str | Iterable[str] = TRIO,
     ranking: str | None = None,
     algorithm: str = "genetic",
     options: Mapping[str, Any] | None = None,
     seed: int = 0,
     store: str | Path | Journal | None = None,
     name: str | None = None,
-    limits: Iterable[str] = (),
+    limits: str | Iterable[str] = (),
     skeleton: Skeleton | str = "proxy",
     target: Skeleton | str | None = None,
     image_size: int | None = None,
@@ -95,11 +99,12 @@ def open_search(
     RANKINGS[ranking]
     if ranking == "single" and len(chosen) > 1:
         raise InputError(f"the ranking 'single' takes one metric, not {len(chosen)}; try 'rank_sum'")
-    bounds = tuple(Limit.parse(limit) for limit in limits)
+    bounds = tuple(Limit.parse(limit) for limit in ([limits] if isinstance(limits, str) else limits))
     small, full = place.skeleton(skeleton), place.skeleton(target)
     unused = Fitness(ranking, {metric.name: metric.direction for metric in chosen})
     make_searcher(algorithm, place, unused, seed, dict(options or {}))
     images = load_images(data, image_size=image_size)
+    tell_skipped(images)
     if images.num_classes is None and any(metric.setting.labels for metric in chosen):
         raise InputError(f"the data {images.name!r} have no labels, which {_labelled(chosen)} need")
     setup = {
@@ -182,6 +187,14 @@ def _check_limits(evaluator: TrainingFree, seed: int) -> None:
         f"none of {FEASIBLE_DRAWS} random architectures of {evaluator.space.name!r} keeps "
         f"{' and '.join(map(str, evaluator.limits))}; they have {ranges}. Loosen the limits or choose a smaller --target"
     )
+
+
+def tell_skipped(images: ImageSet) -> None:
+    """Log a warning that names image files which cannot be read: nobody should lose images without a word."""
+    if images.skipped:
+        count = len(images.skipped)
+        named = "; ".join(images.skipped[:SKIPPED_NAMED]) + ("; ..." if count > SKIPPED_NAMED else "")
+        _log.warning("%d image file(s) of %r cannot be read and are left out: %s", count, images.name, named)
 
 
 def _source(data: Any) -> str | None:

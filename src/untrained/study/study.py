@@ -80,6 +80,10 @@ class Study:
         for trial in self._trials.values():
             self._remember(trial)
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{number} {state}" for state, number in self.counts().items() if number)
+        return f"<study {self.name}: {counts or 'no trial yet'}>"
+
     # -- what it is ------------------------------------------------------------------------------------------------
 
     @property
