@@ -180,3 +180,14 @@ def test_networks_without_weights() -> None:
 def test_unknown_names() -> None:
     with pytest.raises(UnknownNameError, match="did you mean"):
         WeightPlan(mixed(), "kaiming")
+
+
+@ALL
+@pytest.mark.parametrize("norm", [nn.utils.parametrizations.weight_norm, nn.utils.parametrizations.spectral_norm])
+def test_layers_whose_weight_is_computed_keep_it(kind: str, norm) -> None:
+    network = nn.Sequential(norm(nn.Conv2d(2, 4, 3)), nn.Conv2d(4, 4, 3))
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    values = WeightPlan(network, kind).values(0)
+    assert "1.weight" in values
+    assert not [name for name in values if name.startswith("0.") and "bias" not in name]
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())

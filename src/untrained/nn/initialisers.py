@@ -93,11 +93,13 @@ class WeightPlan:
             fan_in, fan_out = _fans(module, parameter)
             self._draw(name, parameter, self.initialiser.scale(fan_in, fan_out))
         elif key == "bias" and layer:
-            if self.initialiser.biases:
-                fan_in, _ = _fans(module, module._parameters["weight"])
-                self._draw(name, parameter, fan_in**-0.5)
-            else:
+            weight = module._parameters.get("weight")
+            if not self.initialiser.biases:
                 self._constants[name] = torch.zeros_like(parameter)
+            elif weight is not None:
+                # Where a weight is computed (`weight_norm`), both stay as they are.
+                fan_in, _ = _fans(module, weight)
+                self._draw(name, parameter, fan_in**-0.5)
         elif isinstance(module, _NORMS):
             self._constants[name] = torch.ones_like(parameter) if key == "weight" else torch.zeros_like(parameter)
 
