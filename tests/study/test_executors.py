@@ -53,6 +53,20 @@ def test_the_search_survives_its_candidates(mishap: str, timeout: float | None, 
         assert answers[number] == Synthetic()(CELL, seed=seed)
 
 
+def test_a_study_survives_its_workers() -> None:
+    study = study_of(Mishaps(mishap="kill"), algorithm="random")
+    study.run(14, workers=2)
+    failed = [trial for trial in study.trials if trial.state == "failed"]
+    assert 0 < len(failed) < 10
+    assert study.evaluations == 14
+    assert all("SIGKILL" in trial.reasons["error"] for trial in failed)
+    spared = study_of(Synthetic(), algorithm="random")
+    spared.run(14)
+    for one, two in zip(study.trials, spared.trials, strict=True):
+        assert one.architecture == two.architecture
+        assert one.state == "failed" or one.values == two.values
+
+
 def test_the_reason_is_the_same_with_and_without_workers() -> None:
     for mishap in ("raise", "assert", "memory"):
         evaluator = Mishaps(mishap=mishap)

@@ -11,6 +11,7 @@ import untrained as un
 from untrained.algorithms.trial import Trial
 from untrained.errors import DataError, InputError, LimitError, StoreError, UnknownNameError
 from untrained.registry import ALGORITHMS
+from untrained.spaces.chain import Chain
 from untrained.spaces.space import space
 from untrained.study.journal import Journal
 from untrained.study.search import AHEAD, data_of, load_study, open_search, search
@@ -154,6 +155,13 @@ def test_every_algorithm_searches(algorithm: str) -> None:
     study = quick(algorithm=algorithm, options=None, evaluations=30)
     assert study.evaluations == 30
     assert study.counts()["failed"] == 0
+
+
+def test_a_space_is_searched_under_the_name_it_is_registered_by(tmp_path) -> None:
+    assert quick(space=space("nats-tss"), evaluations=2).setup["space"] == "nats-tss"
+    with pytest.raises(InputError, match="not registered under its name"):
+        quick(space=Chain(legacy=True), target="proxy", skeleton="proxy", store=tmp_path / "runs.db")
+    assert not (tmp_path / "runs.db").exists()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from untrained.algorithms.searcher import make_searcher
 from untrained.algorithms.trial import Trial
 from untrained.architecture import Architecture
 from untrained.errors import InputError, LimitError
-from untrained.registry import RANKINGS
+from untrained.registry import RANKINGS, SPACES
 from untrained.seeds import derive, generator
 from untrained.spaces.space import Skeleton, Space
 from untrained.spaces.space import space as find_space
@@ -93,7 +93,7 @@ def open_search(
     from untrained.images.load import load_images
     from untrained.metrics.metric import find_metrics
 
-    place = find_space(space) if isinstance(space, str) else space
+    place = find_space(space) if isinstance(space, str) else _registered(space)
     chosen = find_metrics(metrics)
     ranking = ranking or ("single" if len(chosen) == 1 else "rank_sum")
     RANKINGS[ranking]
@@ -195,6 +195,15 @@ def tell_skipped(images: ImageSet) -> None:
         count = len(images.skipped)
         named = "; ".join(images.skipped[:SKIPPED_NAMED]) + ("; ..." if count > SKIPPED_NAMED else "")
         _log.warning("%d image file(s) of %r cannot be read and are left out: %s", count, images.name, named)
+
+
+def _registered(space: Space) -> Space:
+    """`space`, if it is what its name stands for: stored architectures are read, and built, by the name of their space."""
+    if space.name not in SPACES or find_space(space.name) is not space:
+        raise InputError(
+            f"{space!r} is not registered under its name: call `untrained.spaces.space.register` first, with a name of its own"
+        )
+    return space
 
 
 def _source(data: Any) -> str | None:
