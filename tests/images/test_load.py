@@ -100,3 +100,10 @@ def test_names_that_cannot_be_printed_are_refused(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         with pytest.raises(DataError, match="cannot be printed; rename"):
             load_images(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["loop", "a\0b"])
+def test_names_that_lead_nowhere_do_not_exist(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(DataError, match="does not exist"):
+        load_images(tmp_path / name)

@@ -96,6 +96,12 @@ def test_large_evaluators_arrive() -> None:
     assert answers == {number: evaluator(CELL, seed=number) for number in range(6)}
 
 
+def test_what_cannot_be_handed_to_workers_is_refused() -> None:
+    evaluator = Mishaps(mishap=lambda: None)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="at the top of a module"), Processes(evaluator, 2):
+        pass
+
+
 # -- whole programs ---------------------------------------------------------------------------------------------------
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="looks for processes in /proc")

@@ -71,10 +71,10 @@ def load_images(data: Any, *, image_size: int | None = None, test_fraction: floa
 
 
 def _from_path(path: Path, image_size: int | None, test_fraction: float, seed: int) -> ImageSet:
-    if not str(path.resolve()).isprintable():
-        raise DataError(f"{str(path)!r} has characters in its name that cannot be printed; rename it")
     if not path.exists():
         raise DataError(f"{str(path)!r} does not exist and is no name of images; {_nearest(path)}")
+    if not str(path.resolve()).isprintable():
+        raise DataError(f"{str(path)!r} has characters in its name that cannot be printed; rename it")
     if path.is_dir():
         if is_cifar(path):
             return from_cifar(path, image_size=image_size, seed=seed)

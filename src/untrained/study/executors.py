@@ -150,7 +150,14 @@ class _Handed:
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as workers may be started
-        pickle.dump(evaluator, self._file, protocol=pickle.HIGHEST_PROTOCOL)
+        try:
+            pickle.dump(evaluator, self._file, protocol=pickle.HIGHEST_PROTOCOL)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            self._file.close()
+            raise InputError(
+                f"the search cannot be handed to worker processes ({error}): define spaces and metrics at the top of a "
+                "module, not inside a function, or use workers=1"
+            ) from None
         self._file.flush()
 
     def close(self) -> None:
