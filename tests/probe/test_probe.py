@@ -159,7 +159,7 @@ def test_modules_that_cannot_be_stacked_are_run_one_by_one(monkeypatch: pytest.M
         F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_, F.relu6, F.leaky_relu, F.elu, F.gelu, F.silu,
         F.hardswish, F.hardtanh, torch.selu, torch.celu, F.mish, F.softplus,
     ],
-    ids=str,
+    ids=lambda activation: getattr(activation, "__name__", type(activation).__name__),
 )  # fmt: skip
 def test_every_activation_counts_once(activation) -> None:
     class Net(nn.Module):

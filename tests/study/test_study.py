@@ -469,3 +469,17 @@ def test_values_that_are_not_finite_are_none_with_a_reason(value: float) -> None
     assert set(trial.values.values()) == {None}
     assert all("no finite number" in why for why in trial.reasons.values())
     assert set(trial.reasons) == set(study.directions)
+
+
+def test_the_network_to_build_keeps_the_limit() -> None:
+    """Proposals may have edges that lead nowhere; limits are of the network without them, and so is the answer."""
+    import untrained as un
+    from untrained.nn.counts import count_parameters
+
+    study = un.search(metrics=["logsynflow"], evaluations=40, limits=["params<500k"], seed=3)
+    sizes = [
+        count_parameters(un.create_model(trial.architecture, num_classes=10, in_chans=1)) for trial in study.best_trials
+    ]
+    assert max(sizes) < 500_000
+    raw = [count_parameters(un.create_model(t.architecture, num_classes=10, in_chans=1)) for t in study.complete]
+    assert max(raw) >= 500_000

@@ -176,8 +176,8 @@ def training_curves(runs: Sequence[TrainingRun]) -> go.Figure:
 
 def _dots(study: Study, places: dict[int, int], trials: Sequence[Trial], x: list[Any], y: list[Any]) -> go.Scatter:
     """One dot a trial, the best in front, the winner as a star."""
-    winner = next(iter(study.best_trials), None)
-    order = sorted(range(len(trials)), key=lambda i: (-places[trials[i].number], trials[i] is winner))
+    winner = next((trial.number for trial in study.best_trials), None)
+    order = sorted(range(len(trials)), key=lambda i: (-places[trials[i].number], trials[i].number == winner))
     ranks = [places[trials[i].number] for i in order]
     return go.Scatter(
         x=[x[i] for i in order],
@@ -186,8 +186,8 @@ def _dots(study: Study, places: dict[int, int], trials: Sequence[Trial], x: list
         marker={
             "color": [-np.log(rank) for rank in ranks],
             "colorscale": [[0, WORST], [0.5, "#c98b5f"], [1, BEST]],
-            "size": [15 if trials[i] is winner else 6 for i in order],
-            "symbol": ["star" if trials[i] is winner else "circle" for i in order],
+            "size": [15 if trials[i].number == winner else 6 for i in order],
+            "symbol": ["star" if trials[i].number == winner else "circle" for i in order],
             "opacity": 0.85,
         },
         text=[f"trial {trials[i].number}, position {rank}" for i, rank in zip(order, ranks, strict=True)],

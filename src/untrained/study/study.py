@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from types import UnionType
 from typing import TYPE_CHECKING, Any
 
@@ -123,12 +124,17 @@ class Study:
 
     @property
     def best_trials(self) -> list[Trial]:
-        """The complete trials, best first under the ranking over the whole history, each network once."""
-        first = sorted((t for t in self._known.values() if t.state == "complete"), key=lambda t: t.number)
-        if not first:
+        """The complete trials, best first under the ranking over the whole history, each network once.
+
+        Their architectures are the canonical ones: what was scored, what limits were counted on, and what to build. What
+        was proposed, with edges that lead nowhere, say, stands in `trials`.
+        """
+        found = [(trial, network) for network, trial in self._known.items() if trial.state == "complete"]
+        if not found:
             return []
-        order = np.argsort(-self.fitness(first), kind="stable")
-        return [first[i] for i in order.tolist()]
+        found.sort(key=lambda pair: pair[0].number)
+        order = np.argsort(-self.fitness([trial for trial, _ in found]), kind="stable")
+        return [replace(found[i][0], architecture=found[i][1]) for i in order.tolist()]
 
     @property
     def best_trial(self) -> Trial:
