@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from untrained.probe.patterns import Patterns, pack
+from untrained.probe.patterns import Patterns, _pack_on_device, pack
 
 SAMPLES = (1, 2, 8, 16, 17, 32, 33, 64, 65, 100, 130)
 
@@ -72,6 +72,13 @@ def test_bits_of_a_code(samples: int) -> None:
     for sample in range(samples):
         bit = (codes[sample // 64].astype(np.uint64) >> np.uint64(sample % 64)) & np.uint64(1)
         np.testing.assert_array_equal(bit.astype(bool), (x[sample] > 0).numpy())
+
+
+@pytest.mark.parametrize("samples", SAMPLES)
+def test_what_packs_on_an_accelerator_packs_the_same(samples: int) -> None:
+    x = draw(samples, 5, 9, 7)
+    np.testing.assert_array_equal(_pack_on_device(x), pack(x))
+    assert _pack_on_device(x).dtype == pack(x).dtype
 
 
 def test_zero_nan_and_infinity() -> None:
