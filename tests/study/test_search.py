@@ -245,3 +245,9 @@ def test_a_study_says_how_far_it_is() -> None:
     assert repr(study) == "<study mine: no trial yet>"
     study.run(2)
     assert repr(study) == "<study mine: 2 complete>"
+
+
+def test_a_store_that_is_removed_ends_the_search(tmp_path) -> None:
+    path = tmp_path / "runs.db"
+    with pytest.raises(StoreError, match="was removed or replaced while in use"):
+        search(metrics=["params"], evaluations=9, store=path, on_trial=lambda trial: path.unlink(missing_ok=True))

@@ -79,6 +79,14 @@ class Journal:
         weakref.finalize(self, self._engine.dispose)
         with self._talking() as connection:
             self._prepare(connection, timeout)
+        self._file = self._inode()
+
+    def _inode(self) -> int | None:
+        """The number of the file that is at `path` now; None where there is none."""
+        try:
+            return None if self.path is None else os.stat(self.path).st_ino
+        except OSError:
+            return None
 
     def _prepare(self, connection: sa.Connection, timeout: float) -> None:
         version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
@@ -144,6 +152,9 @@ class Journal:
 
     def record(self, study: StudyRecord, trial: Trial) -> None:
         """Commit one finished trial."""
+        if self._inode() != self._file:
+            # SQLite would go on writing into a file that nobody can find any more.
+            raise StoreError(f"the store {str(self.path)!r} was removed or replaced while in use; search again")
         with self._talking() as connection:
             connection.execute(
                 _INSERT_TRIAL,
