@@ -25,7 +25,7 @@ def fitness_and_similarity(found: Sequence[Generation], fitness: str) -> go.Figu
     figure = make_subplots(specs=[[{"secondary_y": True}]])
     numbers = [one.number for one in found]
     for name, values, colour, secondary in (
-        (fitness, [one.fitness if math.isfinite(one.fitness) else None for one in found], BEST, False),
+        (fitness, [one.fitness for one in found], BEST, False),
         ("median similarity", [one.similarity for one in found], COLOURS[0], True),
     ):
         figure.add_trace(
@@ -108,11 +108,11 @@ def breeding(bred: Sequence[Breeding]) -> go.Figure:
 def chart_of(chart: Chart, labels: Sequence[str]) -> go.Figure:
     """Architectures in rows, one cell an operation, coloured by its kind; the consensus below."""
     consensus = chart.consensus
-    symbols = [[token.symbol if token else "" for token in row] for row in chart.rows]
+    symbols = [[escape(token.symbol) if token else "" for token in row] for row in chart.rows]
     kinds = [[token.kind if token else "" for token in row] for row in chart.rows]
     hovers = [[escape(str(token)) if token else "nothing" for token in row] for row in chart.rows]
     empty = [""] * len(consensus)
-    symbols += [empty, [one.symbol if one.kind else "" for one in consensus]]
+    symbols += [empty, [escape(one.symbol) if one.kind else "" for one in consensus]]
     kinds += [empty, [one.kind for one in consensus]]
     hovers += [empty, [f"{escape(one.kind) or 'nothing'} in {one.share:.0%}" for one in consensus]]
     known = list(dict.fromkeys(kind for row in kinds for kind in row if kind))
@@ -172,7 +172,7 @@ def similarity_map(matrix: np.ndarray, clusters: Clusters, labels: Sequence[str]
         )
     figure.add_trace(
         go.Heatmap(
-            z=matrix[np.ix_(order, order)],
+            z=matrix[np.ix_(order, order)].round(4).tolist(),
             x=places,
             y=places,
             customdata=[[f"{a} and {b}" for b in names] for a in names],
