@@ -22,13 +22,13 @@ _SETTING = Setting(images=64, weights="kaiming_fan_in", source="noise")
 @metric("az_expressivity", setting=_SETTING, needs={"blocks"}, paper="lee2024aznas")
 def az_expressivity(seen: Observation) -> float:
     """Sum over blocks of the entropy of the features' principal components: how evenly channels are used."""
-    return sum(_entropies(seen))
+    return sum(seen.once(_entropies))
 
 
 @metric("az_progressivity", setting=_SETTING, needs={"blocks"}, paper="lee2024aznas")
 def az_progressivity(seen: Observation) -> float:
     """The least growth of that entropy from one block to the next."""
-    entropies = _entropies(seen)
+    entropies = seen.once(_entropies)
     if len(entropies) < 2:
         raise Undefined("the network has fewer than two blocks to compare")
     return min(after - before for before, after in pairwise(entropies))
@@ -53,9 +53,9 @@ def az_trainability(seen: Observation) -> float:
 def _entropies(seen: Observation) -> list[float]:
     values = []
     for feature in seen.blocks:
-        points = feature.permute(0, 2, 3, 1).flatten(0, 2).double()
-        centred = points - points.mean(0)
-        spectrum = torch.linalg.eigvalsh(centred.T @ centred / len(points)).clamp_min(0.0)
+        channels = feature.transpose(0, 1).flatten(1).double()
+        channels -= channels.mean(1, keepdim=True)
+        spectrum = torch.linalg.eigvalsh(channels @ channels.T / channels.shape[1]).clamp_min(0.0)
         total = float(spectrum.sum())
         if total <= 0:
             raise Undefined("a block's features are constant")
@@ -76,6 +76,6 @@ def _largest_singular_value(gradient_in: Tensor, gradient_out: Tensor) -> float:
     if stride > 1:
         missing = [out * stride - side for side, out in zip(sides_in, sides_out, strict=True)]
         gradient_in = F.pixel_unshuffle(F.pad(gradient_in, (0, missing[1], 0, missing[0])), stride)
-    rows_in = gradient_in.permute(0, 2, 3, 1).flatten(0, 2).double()
-    rows_out = gradient_out.permute(0, 2, 3, 1).flatten(0, 2).double()
-    return float(torch.linalg.matrix_norm(rows_in.T @ rows_out / len(rows_in), ord=2))
+    # One product a sample: its positions already lie next to each other.
+    products = torch.bmm(gradient_in.flatten(2), gradient_out.flatten(2).transpose(1, 2))
+    return float(torch.linalg.matrix_norm(products.double().sum(0) / gradient_out[:, 0].numel(), ord=2))

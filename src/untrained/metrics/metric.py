@@ -153,8 +153,7 @@ def score(
         raise InputError(f"a network is an nn.Module, an architecture or its text, not {type(network).__name__}")
     with _plain_torch():
         if isinstance(images, Tensor):
-            # Networks that begin with an in-place operation write into what they are given.
-            images = images.detach().clone()
+            images = images.detach()
         check_images(images, labels)
         return _score(network, images, labels, chosen, seed, weights, settings, num_classes, skeleton, size)
 
@@ -202,6 +201,7 @@ def _score(
         )
         for one in members:
             readings[one.name] = read(one, probe)
+        probe.forget()
     return {one.name: readings[one.name] for one in chosen}
 
 

@@ -5,6 +5,9 @@ Wu et al., "Training-free neural architecture search by noise immunity" (the fir
 
 import math
 
+import torch
+from torch import Tensor
+
 from untrained.metrics.metric import Undefined, metric
 from untrained.probe.observation import Observation
 from untrained.probe.setting import Setting
@@ -49,10 +52,14 @@ def ni_eta(seen: Observation) -> float:
         raise Undefined("the network has no pooling layer")
     total = 0.0
     for clean, noisy in zip(seen.pools, seen.moved(NOISE).pools, strict=True):
-        difference = (clean.double() - noisy.double()).flatten(1).square().sum(1)
-        norm = clean.double().flatten(1).norm(dim=1)
-        total += float((difference / norm.clamp_min(1e-12)).sum())
+        total += float((_norms(clean - noisy).square() / _norms(clean).clamp_min(1e-12)).sum())
     return math.log(1e-10 + total)
+
+
+def _norms(maps: Tensor) -> Tensor:
+    """The norm of each sample's map, in float64."""
+    norms: Tensor = torch.linalg.vector_norm(maps.flatten(1), dim=1, dtype=torch.float64)
+    return norms
 
 
 def _mean_square(a, b) -> float:  # type: ignore[no-untyped-def]

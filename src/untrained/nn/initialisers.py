@@ -75,12 +75,13 @@ class WeightPlan:
         self.prunable: list[str] = []
         self._pieces: list[_Piece] = []
         self._constants: dict[str, Tensor] = {}
-        named = {id(parameter): name for name, parameter in network.named_parameters()}
-        for module in network.modules():
+        seen: set[int] = set()
+        for prefix, module in network.named_modules():
             for key, parameter in module._parameters.items():
-                if parameter is None or id(parameter) not in named:
-                    continue
-                self._plan(module, key, named.pop(id(parameter)), parameter)
+                # A parameter that is used twice bears the first of its names, as in `named_parameters`.
+                if parameter is not None and id(parameter) not in seen:
+                    seen.add(id(parameter))
+                    self._plan(module, key, f"{prefix}.{key}" if prefix else key, parameter)
 
     def _plan(self, module: nn.Module, key: str, name: str, parameter: Tensor) -> None:
         layer = isinstance(module, _ConvNd | nn.Linear)

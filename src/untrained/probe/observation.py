@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -28,6 +29,8 @@ from untrained.probe.undefined import Undefined
 
 if TYPE_CHECKING:
     from untrained.probe.probe import Probe
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,14 @@ class Observation:
     def __init__(self, probe: Probe, index: int) -> None:
         self._probe = probe
         self._index = index
+        self._known: dict[Callable[[Observation], Any], Any] = {}
+
+    def once(self, compute: Callable[[Observation], T]) -> T:
+        """`compute(self)`, computed once however many metrics ask for it."""
+        if compute not in self._known:
+            self._known[compute] = compute(self)
+        known: T = self._known[compute]
+        return known
 
     # -- forward ---------------------------------------------------------------------------------------------------
 
@@ -200,7 +211,7 @@ class Observation:
     @cached_property
     def _block_pass(self) -> tuple[list[Tensor], list[tuple[Tensor, Tensor]]]:
         def signs(number: int, like: Tensor) -> Tensor:
-            return self._probe.noise(f"signs{number}", self._index, tuple(like.shape)).sign()
+            return self._probe.signs(f"signs{number}", self._index, tuple(like.shape))
 
         with outputs_of(blocks_of(self._probe.network)) as features:
             if "block_gradients" in self._probe.needs:

@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from untrained.probe.patterns import Patterns, pack
 
-Handler = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+Handler = Callable[["Observer", Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 
 ACTIVATIONS = frozenset(
     getattr(owner, name)
@@ -96,26 +96,27 @@ class Observer(TorchFunctionMode):
         self.conv_channels = conv_channels
         self.layers = layers
         self.variances = variances
+        # Functions and not bound methods: those would tie the observer, and all it saw, to itself.
         self._handlers: dict[Any, Handler] = dict.fromkeys(DROPOUTS, _identity)
         self._handlers[F.multi_head_attention_forward] = _attention
         self._handlers[F.scaled_dot_product_attention] = _dot_product
         if bypass_norm:
             self._handlers.update(dict.fromkeys(NORMS, _copy))
         else:
-            self._handlers[F.batch_norm] = self._batch_norm
-            self._handlers[torch.batch_norm] = self._batch_norm
+            self._handlers[F.batch_norm] = Observer._batch_norm
+            self._handlers[torch.batch_norm] = Observer._batch_norm
             self._handlers[F.instance_norm] = _instance_norm
         if patterns is not None:
-            self._handlers.update(dict.fromkeys(ACTIVATIONS, self._activation))
+            self._handlers.update(dict.fromkeys(ACTIVATIONS, Observer._activation))
             if len(patterns) > 1:
                 self._handlers[F.multi_head_attention_forward] = _not_stacked
                 self._handlers[F.scaled_dot_product_attention] = _not_stacked
         if pools is not None:
-            self._handlers.update(dict.fromkeys(POOLS, self._pool))
+            self._handlers.update(dict.fromkeys(POOLS, Observer._pool))
         if conv_channels is not None or layers is not None:
-            self._handlers.update(dict.fromkeys(CONVOLUTIONS, self._convolution))
+            self._handlers.update(dict.fromkeys(CONVOLUTIONS, Observer._convolution))
         if layers is not None:
-            self._handlers[F.linear] = self._layer
+            self._handlers[F.linear] = Observer._layer
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -123,7 +124,7 @@ class Observer(TorchFunctionMode):
         handler = self._handlers.get(func)
         if handler is None:
             return func(*args, **(kwargs or {}))
-        return handler(func, args, kwargs or {})
+        return handler(self, func, args, kwargs or {})
 
     def _activation(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         assert self.patterns is not None
@@ -195,16 +196,18 @@ class _PackStacked(torch.autograd.Function):
         return x.new_empty(0), None
 
 
-def _identity(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _identity(observer: Observer, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return args[0] if args else kwargs["input"]
 
 
-def _copy(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _copy(observer: Observer, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A norm that does nothing still returns a tensor of its own: an in-place activation may follow."""
-    return _identity(func, args, kwargs).clone()
+    return _identity(observer, func, args, kwargs).clone()
 
 
-def _instance_norm(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+def _instance_norm(
+    observer: Observer, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Tensor:
     names = ("input", "running_mean", "running_var", "weight", "bias", "use_input_stats", "momentum", "eps")
     given = dict(zip(names, args, strict=False)) | kwargs
     return torch.instance_norm(
@@ -212,17 +215,17 @@ def _instance_norm(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict
     )
 
 
-def _attention(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _attention(observer: Observer, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return func(*args, **{**kwargs, "training": False})
 
 
-def _dot_product(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _dot_product(observer: Observer, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if len(args) > 4:
         return func(*args[:4], 0.0, *args[5:], **kwargs)
     return func(*args, **{**kwargs, "dropout_p": 0.0})
 
 
-def _not_stacked(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _not_stacked(observer: Observer, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     raise RuntimeError("fused attention has no rule for vmap")
 
 

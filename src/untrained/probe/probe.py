@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -59,7 +60,7 @@ class Probe:
     as it was: weights, buffers, mode and the global random state. images: (N, c, h, w) float, as `check_images` wants
     them; the setting's first `images` are used, or the next ones for each batch and initialisation.
     needs: names of what the metrics will ask an observation for, so that one pass serves all of them: patterns, pools,
-    structure, variances, curvature, channels. size, architecture: of the network that this one stands in for.
+    structure, variances, curvature, channels, block_gradients. size, architecture: of the network that this one stands in for.
     """
 
     def __init__(
@@ -90,16 +91,25 @@ class Probe:
         self._labels = labels
         self._slots = Slots(network)
         self._plan = WeightPlan(network, self.setting.weights)
-        self._observations = [Observation(self, index) for index in range(self.inits)]
+        self._observations: dict[int, Observation] = {}
 
     def __len__(self) -> int:
         return self.inits
 
     def __getitem__(self, index: int) -> Observation:
+        if not 0 <= index < self.inits:
+            raise IndexError(f"initialisation {index} of {self.inits}")
+        if index not in self._observations:
+            self._observations[index] = Observation(self, index)
         return self._observations[index]
 
     def __iter__(self) -> Iterator[Observation]:
-        return iter(self._observations)
+        return (self[index] for index in range(self.inits))
+
+    def forget(self) -> None:
+        """Let go of everything that was observed. (A probe and its observations hold each other, so that without this
+        their memory would wait for the garbage collector.)"""
+        self._observations.clear()
 
     # -- what goes in ----------------------------------------------------------------------------------------------
 
@@ -150,6 +160,14 @@ class Probe:
         """Standard normal noise, the same for the same seed, label and index."""
         generator = torch.Generator().manual_seed(derive(self.seed, label, index))
         return torch.randn(shape, generator=generator).to(self._images)
+
+    def signs(self, label: str, index: int, shape: tuple[int, ...]) -> Tensor:
+        """-1 and 1 with equal chances, the same for the same seed, label and index; each random bit is used."""
+        generator = torch.Generator().manual_seed(derive(self.seed, label, index))
+        count = math.prod(shape)
+        octets = torch.randint(256, (-(-count // 8),), generator=generator, dtype=torch.uint8)
+        bits = torch.from_numpy(np.unpackbits(octets.numpy(), count=count)).view(shape)
+        return bits.to(self._images).mul_(2).sub_(1)
 
     def _rows(self, index: int, number: int) -> slice | list[int]:
         batch = number + index * self.setting.batches if self.setting.fresh else number
