@@ -84,7 +84,12 @@ def test_repeated_and_constant_channels_count_nothing() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return torch.cat([x[:, :1], 2 * x[:, :1], torch.zeros_like(x[:, :1])], dim=1)
 
+    class Constant(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.cat([x[:, :2], torch.ones_like(x[:, :1])], dim=1)
+
     assert meco(Copies()) == pytest.approx(0.0, abs=1e-9)
+    assert meco(Constant()) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_a_lone_channel_counts_one_and_a_lone_pixel_nothing() -> None:

@@ -131,6 +131,14 @@ def test_layers_in_a_row_are_their_convolutions() -> None:
     assert blocks_of(network) == [network[0], network[2]]
 
 
+def test_a_classifier_of_composed_layers_is_not_the_body() -> None:
+    network = nn.Sequential()
+    network.add_module("features", nn.Sequential(conv(), nn.ReLU(), conv(), nn.MaxPool2d(2), conv()))
+    dense = [nn.Sequential(nn.Linear(3, 3), nn.ReLU()) for _ in range(4)]
+    network.add_module("classifier", nn.Sequential(*dense))
+    assert blocks_of(network) == [network.features[0], network.features[2], network.features[4]]
+
+
 def test_without_a_sequence_it_is_the_children() -> None:
     class Plain(nn.Module):
         def __init__(self) -> None:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from untrained.metrics.metric import score
 from untrained.probe.gradients import LossPass, loss_pass
+from untrained.probe.observation import Observation
 from untrained.probe.observer import Layers, Observer
 from untrained.probe.probe import Probe
 from untrained.probe.setting import Setting
@@ -180,6 +181,35 @@ def test_the_jacobian_knows_how_many_logits_there_are() -> None:
     assert seen.jacobian.shape == (6, 192)
 
 
+def test_gradients_of_blocks_are_there_if_they_were_asked_for() -> None:
+    without, with_them = (probe(network("cell"), *needs)[0] for needs in ((), ("block_gradients",)))
+    assert without.block_gradients == []
+    assert len(with_them.block_gradients) == len(without.blocks) - 1
+    assert all(torch.equal(a, b) for a, b in zip(without.blocks, with_them.blocks, strict=True))
+    assert not any(feature.requires_grad for feature in with_them.blocks)
+
+
+def test_a_scored_network_and_all_that_was_seen_of_it_are_gone_at_once() -> None:
+    """Without the garbage collector: a search would pile up networks until it runs."""
+    images, labels = batch(64)
+    seen: list[weakref.ref[Tensor]] = []
+    net = network("plain")
+    for module in net:
+        module.register_forward_hook(lambda module, inputs, output: seen.append(weakref.ref(output)))
+    gc.collect()
+    gc.disable()
+    try:
+        readings = score(net, images, labels, [name for name in METRICS.names() if name != "skip"])
+        gone = weakref.ref(net)
+        del net
+        assert gone() is None
+        assert not any(ref() is not None for ref in seen)
+    finally:
+        gc.enable()
+    assert len(seen) > 20
+    assert readings
+
+
 def test_forward_passes_are_shared() -> None:
     """However many metrics ask, each kind of pass is run once."""
     expected = {
@@ -227,3 +257,25 @@ def test_a_network_may_write_to_its_images() -> None:
     for name in names:
         assert inside[name].value == outside[name].value, name
         assert inside[name].value is not None or name == "ni"
+
+
+def test_what_several_metrics_need_is_computed_once() -> None:
+    calls: list[int] = []
+
+    def brightness(seen: Observation) -> float:
+        calls.append(1)
+        return float(seen.images.mean())
+
+    first, second = (probe(network("plain"))[0] for _ in range(2))
+    assert first.once(brightness) == first.once(brightness) == second.once(brightness)
+    assert len(calls) == 2
+
+
+def test_signs_are_fair_and_their_own() -> None:
+    seen = probe(network("plain"))
+    signs = seen.signs("a", 0, (50, 101))
+    assert set(signs.flatten().tolist()) == {-1.0, 1.0}
+    assert abs(float(signs.mean())) < 0.05
+    assert torch.equal(signs, seen.signs("a", 0, (50, 101)))
+    assert not torch.equal(signs, seen.signs("a", 1, (50, 101)))
+    assert not torch.equal(signs, seen.signs("b", 0, (50, 101)))

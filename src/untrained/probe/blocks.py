@@ -16,9 +16,9 @@ def blocks_of(network: nn.Module) -> list[nn.Module]:
     """The stem and the blocks of a network, in the order they are listed.
 
     A block is a convolution, an identity, or what is composed and holds a convolution or no weights at all. The outermost
-    sequences made mostly of composed blocks are the body (all stages of a residual network, say), and what stands right
-    before them is the stem. Where there are none, the outermost sequence with most blocks is taken, and where no sequence
-    has two, the children. Poolings and other layers between blocks belong to the block that follows.
+    sequences with composed blocks are the body (all stages of a residual network, say), and what stands right before them
+    is the stem. Where there are none, the outermost sequence with most blocks is taken, and where no sequence has two, the
+    children. Poolings and other layers between blocks belong to the block that follows.
     """
     sequences = [(name, m) for name, m in network.named_modules() if isinstance(m, nn.Sequential | nn.ModuleList)]
     bodies = _outermost((name, m) for name, m in sequences if _is_body(m))
@@ -31,12 +31,12 @@ def blocks_of(network: nn.Module) -> list[nn.Module]:
 
 
 def _is_body(sequence: nn.Module) -> bool:
-    """Whether most members are composed blocks or identities; a lone one must not be a sequence itself."""
+    """Whether it holds several composed blocks or identities, or a lone one that is no sequence itself."""
     members = list(sequence.children())
     composed = [member for member in _blocks(sequence) if not isinstance(member, _ConvNd)]
     if len(members) == 1:
         return bool(composed) and not isinstance(composed[0], nn.Identity | nn.Sequential | nn.ModuleList)
-    return 2 * len(composed) > len(members)
+    return len(composed) > 1
 
 
 def _blocks(sequence: nn.Module) -> list[nn.Module]:
