@@ -51,7 +51,9 @@ def program(
 @contextmanager
 def running(script: Path, text: str, *, stdin: bool = False) -> Iterator[subprocess.Popen]:
     """The program in a group of its own, all of which is ended afterwards."""
-    script.write_text(text)
+    # Python ignores Ctrl-C when its parent did, as jobs in the background of a shell do.
+    heard = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    script.write_text(heard + text)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(script.parent)}
     with script.open() as source:
         process = subprocess.Popen(
