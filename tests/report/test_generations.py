@@ -90,6 +90,16 @@ def test_each_generation_has_its_best_and_its_median_similarity():
     assert found[-1].similarity is None
 
 
+def test_of_a_large_generation_every_kth_is_compared(monkeypatch):
+    monkeypatch.setattr("untrained.report.generations.MOST_COMPARED", 4)
+    trials = made_up(10)
+    (one,) = generations(published(trials))
+    matrix = similarity_matrix([trial.architecture for trial in trials[::3]])
+    assert len(matrix) == 4
+    assert one.similarity == np.median(matrix[np.triu_indices(4, 1)])
+    assert len(one.trials) == 10
+
+
 def test_trials_without_values_are_no_members():
     trials = made_up(20)
     trials[3] = Trial(3, trials[3].architecture, (), "generation 1", "failed", reasons={"error": "x"})

@@ -14,6 +14,10 @@ from untrained.report.sizes import known_size
 from untrained.study.study import Study
 
 
+MOST_COMPARED = 300
+"""Of a larger generation every k-th trial is compared: a random search is one generation of thousands."""
+
+
 @dataclass(frozen=True, slots=True)
 class Generation:
     """The complete trials of one generation. best: the fittest of them, and its `fitness` under the study's ranking of
@@ -52,7 +56,8 @@ def generations(study: Study) -> list[Generation]:
     for number in sorted(groups):
         trials = groups[number]
         best = max(trials, key=lambda trial: fitness[trial.number])
-        population = population.updated(trial.architecture for trial in trials)
+        compared = trials[:: -(-len(trials) // MOST_COMPARED)]
+        population = population.updated(trial.architecture for trial in compared)
         similarity = population.diversity() if len(trials) > 1 else None
         found.append(Generation(number, tuple(trials), best, fitness[best.number], similarity))
     return found
