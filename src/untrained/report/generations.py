@@ -13,7 +13,6 @@ from untrained.alignment.population import Population
 from untrained.report.sizes import known_size
 from untrained.study.study import Study
 
-
 MOST_COMPARED = 300
 """Of a larger generation every k-th trial is compared: a random search is one generation of thousands."""
 
