@@ -16,7 +16,7 @@ from untrained.cli.options import STORE, Json, Name, Store
 if TYPE_CHECKING:
     from untrained.study.study import Study
 
-studies = typer.Typer(name="studies", help="List, show or export the studies of a store.", no_args_is_help=True)
+studies = typer.Typer(name="studies", help="List, show, export or import the studies of a store.", no_args_is_help=True)
 TOP = 10
 
 
@@ -86,6 +86,27 @@ def show(store: Store = STORE, name: Name = None, as_json: Json = False) -> None
     command = resume_command(study, 2 * max(1, study.evaluations))
     if command is not None:
         out.print(f"to search on:\n  {command}")
+
+
+@studies.command("import")
+def import_study(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An .evonas file of the alignment paper.")],
+    store: Store = STORE,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Of the study. Default: that of the file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Keep a published run of evolution as a study, for `show`, `export` and `untrained report`."""
+    from untrained.cli.records import study_record
+    from untrained.cli.terminal import print_json, results
+    from untrained.study.evonas import import_evonas
+
+    study = import_evonas(file, store, name)
+    if as_json:
+        print_json(study_record(study))
+        return
+    counts = ", ".join(f"{number:,} {state}" for state, number in study.counts().items())
+    best = f"; the best is trial {study.best_trial.number}" if study.best_trials else ""
+    results().print(f"{study.name}: {counts}{best}")
 
 
 @studies.command()
