@@ -97,6 +97,7 @@ def _scored(
     from untrained.errors import InputError
     from untrained.evaluate.training_free import TrainingFree
     from untrained.images.load import load_images
+    from untrained.metrics.metric import settled
     from untrained.registry import SPACES
     from untrained.seeds import derive
     from untrained.study.executors import one_thread
@@ -109,24 +110,25 @@ def _scored(
         raise InputError(f"the data {images.name!r} have no labels, which {', '.join(labelled)} need")
     wanted = max(m.setting.total_images for m in metrics)
     batch = images.batch(max(1, min(wanted, len(images.train))), derive(seed, "images"))
-    names = tuple(m.name for m in metrics)
+    classes = images.num_classes or 10
     records = []
     with one_thread():
         for architecture in found:
             space = SPACES[architecture.space]
-            evaluator = TrainingFree(
-                space, names, *batch, images.num_classes or 10, space.skeleton(skeleton), space.skeleton(target)
-            )
+            full = space.skeleton(target)
+            numbered = settled(metrics, space, full, seed=seed, num_classes=classes, in_chans=images.channels)
+            names = tuple(m.name for m in numbered)
+            evaluator = TrainingFree(space, names, *batch, classes, space.skeleton(skeleton), full)
             network = space.canonical(architecture)
             outcome = evaluator(network, seed=derive(seed, "candidate", str(network)))
             readings = {
                 m.name: {
-                    "value": outcome.values[m.name],
+                    "value": outcome.values[name],
                     "better": m.better,
-                    "seconds": outcome.costs.get(m.name),
-                    "reason": outcome.reasons.get(m.name),
+                    "seconds": outcome.costs.get(name),
+                    "reason": outcome.reasons.get(name),
                 }
-                for m in metrics
+                for m, name in zip(metrics, names, strict=True)
             }
             records.append({"architecture": str(architecture), "metrics": readings})
     return records

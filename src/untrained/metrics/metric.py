@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -18,13 +18,14 @@ from torch import Tensor, nn
 
 from untrained.architecture import Architecture
 from untrained.errors import InputError, UnknownNameError
+from untrained.metrics.auto import AUTO, Automatic, parameter_sample
 from untrained.probe.observation import Observation
 from untrained.probe.probe import Probe, Size, check_images, quiet
 from untrained.probe.setting import Setting
 from untrained.probe.undefined import Undefined as Undefined
 from untrained.registry import METRICS, summary
 from untrained.seeds import derive
-from untrained.spaces.space import Skeleton, create_model
+from untrained.spaces.space import Skeleton, Space, create_model
 from untrained.spaces.space import space as find_space
 
 Formula = Callable[..., float]
@@ -49,7 +50,7 @@ class Metric:
     """A formula over one observation, with what it needs to be computed and understood.
 
     better: whether higher or lower values promise higher accuracy; setting: batch, initialiser, repeats; needs: what it
-    asks an observation for; paper: a key of the bibliography.
+    asks an observation for; paper: a key of the bibliography; auto: what `auto` means, for options that may be that.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Metric:
     setting: Setting
     needs: frozenset[str]
     paper: str
+    auto: Mapping[str, Automatic] = field(default_factory=dict, compare=False)
 
     @property
     def summary(self) -> str:
@@ -78,11 +80,12 @@ def metric(
     setting: Setting | None = None,
     needs: Iterable[str] = (),
     paper: str = "",
+    auto: Mapping[str, Automatic] | None = None,
 ) -> Callable[[Formula], Formula]:
     """Register a function of an :class:`Observation` as the metric `name`."""
 
     def decorate(formula: Formula) -> Formula:
-        METRICS.add(name, Metric(name, formula, better, setting or Setting(), frozenset(needs), paper))
+        METRICS.add(name, Metric(name, formula, better, setting or Setting(), frozenset(needs), paper, auto or {}))
         return formula
 
     return decorate
@@ -100,7 +103,7 @@ def find_metrics(names: str | Iterable[str | Metric]) -> list[Metric]:
 
 
 def _with_options(text: str) -> Metric:
-    """The metric of ``name`` or of ``name(option=number, ...)``."""
+    """The metric of ``name`` or of ``name(option=number, ...)``; some options may be `auto`, see :func:`settled`."""
     text = text.replace(" ", "")
     name, bracket, inside = text.partition("(")
     plain: Metric = METRICS[name]
@@ -109,20 +112,65 @@ def _with_options(text: str) -> Metric:
     if not inside.endswith(")"):
         raise InputError(f"{text!r} is no metric; expected something like 'swap(mu=1,sigma=1)'")
     known = [p.name for p in inspect.signature(plain.formula).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    options: dict[str, float] = {}
+    options: dict[str, float | str] = {}
     for item in inside[:-1].split(","):
         option, _, number = item.partition("=")
         if option not in known:
             raise UnknownNameError(f"option of {name}", option, known or ["none: it has no options"])
         if option in options:
             raise InputError(f"the option {option!r} of {name!r} is given twice")
-        try:
-            options[option] = float(number)
-        except ValueError:
-            options[option] = math.nan
-        if not math.isfinite(options[option]):
-            raise InputError(f"the option {option!r} of {name!r} takes a number, not {number!r}")
+        automatic = option in plain.auto
+        value = AUTO if automatic and number == AUTO else _finite(number)
+        if value is None:
+            wanted = f"a number or {AUTO!r}" if automatic else "a number"
+            raise InputError(f"the option {option!r} of {name!r} takes {wanted}, not {number!r}")
+        options[option] = value
     return replace(plain, name=text, formula=functools.partial(plain.formula, **options))
+
+
+def _finite(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def settled(
+    metrics: Iterable[Metric],
+    space: Space,
+    skeleton: Skeleton | str | None = None,
+    *,
+    seed: int = 0,
+    num_classes: int = 10,
+    in_chans: int = 3,
+) -> list[Metric]:
+    """The metrics with numbers instead of `auto`, in their names, too.
+
+    The numbers come from the parameter counts of random architectures of `space`, drawn with `seed` and built in
+    `skeleton`: the one whose sizes the metric will be given.
+    """
+
+    @functools.cache
+    def parameters() -> np.ndarray:
+        return parameter_sample(space, skeleton, seed=seed, num_classes=num_classes, in_chans=in_chans)
+
+    found = []
+    for one in metrics:
+        options = _options(one)
+        numbers = {option: value for option, value in options.items() if value != AUTO}
+        if len(numbers) < len(options):
+            texts = [
+                f"{option}={value if option in numbers else format(one.auto[option](parameters(), **numbers), '.4g')}"
+                for option, value in options.items()
+            ]
+            one = _with_options(f"{one.name.partition('(')[0]}({','.join(texts)})")
+        found.append(one)
+    return found
+
+
+def _options(metric: Metric) -> dict[str, float | str]:
+    return dict(metric.formula.keywords) if isinstance(metric.formula, functools.partial) else {}
 
 
 def score(
@@ -149,6 +197,13 @@ def score(
     Returns a `Reading` by metric name. Raises `InputError` for anything that cannot be scored at all.
     """
     chosen = find_metrics(metrics)
+    if isinstance(network, nn.Module) or size is not None:
+        for one in chosen:
+            if AUTO in _options(one).values():
+                raise InputError(
+                    f"{one.name!r} takes its numbers from the sizes of a space, and a network by itself has none; give "
+                    "numbers, as in 'swap(mu=1,sigma=1)', or an architecture without `size`"
+                )
     if not isinstance(network, nn.Module | Architecture | str):
         raise InputError(f"a network is an nn.Module, an architecture or its text, not {type(network).__name__}")
     with _plain_torch():
@@ -180,10 +235,11 @@ def _score(
                 f"{architecture.space} needs images of at least {smallest}x{smallest}, not {height}x{width}"
             )
         classes = num_classes or (int(labels.max()) + 1 if labels is not None else 10)
+        what = {"num_classes": max(2, classes), "in_chans": images.shape[1]}
+        numbered = settled(chosen, find_space(architecture.space), skeleton, seed=seed, **what)
+        chosen = [replace(found, name=one.name) for found, one in zip(numbered, chosen, strict=True)]
         with quiet(derive(seed, "network")):
-            network = create_model(
-                architecture, num_classes=max(2, classes), in_chans=images.shape[1], skeleton=skeleton
-            )  # fmt: skip
+            network = create_model(architecture, skeleton=skeleton, **what)
     for name in settings or {}:
         if name not in (names := [one.name for one in chosen]):
             raise UnknownNameError("metric among those that are scored", name, names)

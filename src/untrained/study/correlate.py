@@ -91,9 +91,19 @@ def correlation(
         )
         study.run(len(chosen), workers=workers, on_trial=on_trial)
         studies.append(study)
-    values = {"+".join(parts): [_combined(study, parts, ranking) for study in studies] for parts in columns}
+    # A study calls a metric by the numbers that it has settled on for what was `auto`.
+    called = [dict(zip(single, study.directions, strict=True)) for study in studies]
+    values = {
+        "+".join(parts): [
+            _combined(s, [c[part] for part in parts], ranking) for s, c in zip(studies, called, strict=True)
+        ]
+        for parts in columns
+    }
+    seconds = {
+        part: float(np.mean([_seconds(s, c[part]) for s, c in zip(studies, called, strict=True)])) for part in single
+    }
     rows = {
-        name: _row(values[name], accuracy[known], top) | {"seconds": sum(_seconds(studies, part) for part in parts)}
+        name: _row(values[name], accuracy[known], top) | {"seconds": sum(seconds[part] for part in parts)}
         for name, parts in zip(values, columns, strict=True)
     }
     return Correlation(
@@ -161,7 +171,7 @@ def _row(values: Sequence[np.ndarray], truth: np.ndarray, top: int) -> dict[str,
     }
 
 
-def _seconds(studies: Sequence[Study], metric: str) -> float:
+def _seconds(study: Study, metric: str) -> float:
     """Mean seconds a network that was scored spent on `metric`."""
-    times = [trial.costs[metric] for study in studies for trial in study.complete if metric in trial.costs]
+    times = [trial.costs[metric] for trial in study.complete if metric in trial.costs]
     return float(np.mean(times)) if times else 0.0

@@ -91,7 +91,7 @@ def open_search(
     from untrained.evaluate.limits import Limit
     from untrained.evaluate.training_free import TrainingFree
     from untrained.images.load import load_images
-    from untrained.metrics.metric import find_metrics
+    from untrained.metrics.metric import find_metrics, settled
 
     place = find_space(space) if isinstance(space, str) else _registered(space)
     chosen = find_metrics(metrics)
@@ -105,6 +105,8 @@ def open_search(
     make_searcher(algorithm, place, unused, seed, dict(options or {}))
     images = load_images(data, image_size=image_size)
     tell_skipped(images)
+    classes = images.num_classes or 10
+    chosen = settled(chosen, place, full, seed=seed, num_classes=classes, in_chans=images.channels)
     if images.num_classes is None and any(metric.setting.labels for metric in chosen):
         raise InputError(f"the data {images.name!r} have no labels, which {_labelled(chosen)} need")
     setup = {
@@ -128,9 +130,7 @@ def open_search(
         setup |= {"algorithm": Given.name, "options": {}, "given": derive(*map(str, given))}
     wanted = max(metric.setting.total_images for metric in chosen)
     batch, labels = images.batch(max(1, min(wanted, len(images.train))), derive(seed, "images"))
-    evaluator = TrainingFree(
-        place, tuple(m.name for m in chosen), batch, labels, images.num_classes or 10, small, full, bounds
-    )
+    evaluator = TrainingFree(place, tuple(m.name for m in chosen), batch, labels, classes, small, full, bounds)
     if bounds:
         _check_limits(evaluator, seed)
     journal = store if isinstance(store, Journal) else Journal(store)
