@@ -19,6 +19,7 @@ PROMISES: dict[str, tuple[Promise, ...]] = {
     "chain": ("symmetric", "aligned"),
     "darts": ALL,
     "darts-loose": ALL,
+    "darts-tied": ALL,
     "macro": ALL,
     "nasbench101": ("breeds-true",),
     "nats-sss": ALL,

@@ -24,7 +24,9 @@ def correlate(
     seeds: Annotated[int, typer.Option(min=1, help="Draws of images and weights.")] = 1,
     top: Annotated[int, typer.Option(min=1, help="Regret is of the best among so many.")] = 10,
     ranking: Annotated[str, typer.Option(help="How hybrids are made.")] = "rank_sum",
-    skeleton: Annotated[str, typer.Option(help="The network that is scored.")] = "proxy",
+    skeleton: Annotated[
+        str | None, typer.Option(help="The network that is scored. Default: the small one that the space names.")
+    ] = None,
     store: Store = STORE,
     name: Annotated[str | None, typer.Option(help="Where it is kept; the same name goes on.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes. Default: one a core.")] = None,

@@ -27,7 +27,9 @@ def score(
         typer.Option(help="A metric or a pattern; repeat for several. Default: ni, nwot, logsynflow, params, macs."),
     ] = None,
     metrics: Annotated[str, typer.Option(help="Several metrics, separated by commas.")] = "",
-    skeleton: Annotated[str, typer.Option(help="The network that is scored.")] = "proxy",
+    skeleton: Annotated[
+        str | None, typer.Option(help="The network that is scored. Default: the small one that the space names.")
+    ] = None,
     target: Annotated[
         str | None, typer.Option(help="The network whose size is given. Default: the benchmark's own.")
     ] = None,
@@ -89,7 +91,7 @@ def _scored(
     metrics: list[Metric],
     data: str,
     image_size: int | None,
-    skeleton: str,
+    skeleton: str | None,
     target: str | None,
     seed: int,
 ) -> list[dict[str, Any]]:
@@ -118,7 +120,7 @@ def _scored(
             full = space.skeleton(target)
             numbered = settled(metrics, space, full, seed=seed, num_classes=classes, in_chans=images.channels)
             names = tuple(m.name for m in numbered)
-            evaluator = TrainingFree(space, names, *batch, classes, space.skeleton(skeleton), full)
+            evaluator = TrainingFree(space, names, *batch, classes, space.skeleton(skeleton or space.scored), full)
             network = space.canonical(architecture)
             outcome = evaluator(network, seed=derive(seed, "candidate", str(network)))
             readings = {

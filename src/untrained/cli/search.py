@@ -44,7 +44,9 @@ def search(
         list[str] | None,
         typer.Option(metavar="LIMIT", help="As in 'params<500k' or 'macs<=40M', of the target; may be repeated."),
     ] = None,
-    skeleton: Annotated[str, typer.Option(help="The small network that is scored.")] = "proxy",
+    skeleton: Annotated[
+        str | None, typer.Option(help="The network that is scored. Default: the small one that the space names.")
+    ] = None,
     target: Annotated[
         str | None, typer.Option(help="The network that would be trained. Default: the benchmark's own.")
     ] = None,

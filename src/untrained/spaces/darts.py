@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 STEMS = ("default", "none", "imagenet")
 
-_EDGES = len(CELLS) * NODES * 2
+_CELL = NODES * 4
+"""Genes of one cell."""
 _SYMBOLS = ("m", "a", "s", "3", "5", "d", "D", "0")
 _KINDS = ("pool", "pool", "skip", "conv", "conv", "conv", "conv", "other")
 _SKIP, _NONE = OPERATIONS.index("skip_connect"), OPERATIONS.index("none")
@@ -44,7 +45,7 @@ _KEEPS_ZERO = (0, 1, _SKIP, _NONE)
 
 
 class DartsFamily(Space):
-    """What the DARTS spaces share; `operations` and `distinct` (no predecessor twice in a node) tell them apart.
+    """What the DARTS spaces share; `operations`, `distinct` (no predecessor twice in a node) and `cells` tell them apart.
 
     Skeletons: `channels` is C, the width of a node before any reduction; `cells` counts all cells, of which those at
     cells // 3 and 2 * cells // 3 are reduction cells and double the width. `stem`: `default` is a 3x3 convolution to
@@ -60,6 +61,8 @@ class DartsFamily(Space):
 
     operations: ClassVar[tuple[str, ...]]
     distinct: ClassVar[bool]
+    cells: ClassVar[tuple[str, ...]] = CELLS
+    """The cells that are chosen; a single one serves as both."""
     skeletons: ClassVar = {
         "nb301": Skeleton(channels=32, cells=8),
         "search": Skeleton(channels=16, cells=8),
@@ -73,7 +76,7 @@ class DartsFamily(Space):
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """Uniform over all architectures: each node draws one of its unordered pairs of inputs."""
-        tables = self._nodes * len(CELLS)
+        tables = self._nodes * len(self.cells)
         drawn = rng.integers(0, [len(table) for table in tables]).tolist()
         genes = itertools.chain.from_iterable(table[i] for table, i in zip(tables, drawn, strict=True))
         return Architecture(self.name, tuple(genes))
@@ -83,13 +86,13 @@ class DartsFamily(Space):
         that can move, another predecessor."""
         genes = self._own(architecture)
         if rng.random() < 0.5:
-            edge = int(rng.integers(_EDGES))
+            edge = int(rng.integers(len(genes) // 2))
             operation, predecessor = genes[2 * edge : 2 * edge + 2]
             operation = (operation + int(rng.integers(1, len(self.operations)))) % len(self.operations)
         else:
             # With distinct predecessors the first node of a cell has no choice.
             fixed = 2 if self.distinct else 0
-            cell, rest = divmod(int(rng.integers(_EDGES - len(CELLS) * fixed)), 2 * NODES - fixed)
+            cell, rest = divmod(int(rng.integers(len(genes) // 2 - len(self.cells) * fixed)), 2 * NODES - fixed)
             edge = 2 * NODES * cell + fixed + rest
             operation = genes[2 * edge]
             free = self._free(genes, edge)
@@ -98,22 +101,22 @@ class DartsFamily(Space):
 
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
         """With equal odds `a` with both inputs of one node of `b` (drawn from the nodes in which the parents differ;
-        the SWAP paper's operator), or `a` with one whole cell of `b`."""
+        the SWAP paper's operator), or `a` with one whole cell of `b`; always the former where there is one cell."""
         mother, father = self._own(a), self._own(b)
-        if rng.random() < 0.5:
-            differ = [i for i in range(0, 2 * _EDGES, 4) if mother[i : i + 4] != father[i : i + 4]]
+        if rng.random() < 0.5 or len(self.cells) == 1:
+            differ = [i for i in range(0, len(mother), 4) if mother[i : i + 4] != father[i : i + 4]]
             if not differ:
                 return a
             start, length = differ[int(rng.integers(len(differ)))], 4
         else:
-            start, length = _EDGES * int(rng.integers(len(CELLS))), _EDGES
+            start, length = _CELL * int(rng.integers(len(self.cells))), _CELL
         return Architecture(self.name, mother[:start] + father[start : start + length] + mother[start + length :])
 
     def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
         """First every other operation, then every other predecessor, input by input."""
         genes = self._own(architecture)
         seen = set()
-        for edge in range(_EDGES):
+        for edge in range(len(genes) // 2):
             own, predecessor = genes[2 * edge : 2 * edge + 2]
             pairs = [(operation, predecessor) for operation in range(len(self.operations)) if operation != own]
             pairs += [(own, other) for other in self._free(genes, edge)]
@@ -145,19 +148,21 @@ class DartsFamily(Space):
         become `none` from predecessor 0, and a node that merely repeats another node is named by the latter.
         """
         genes = self._own(architecture)
-        cells = (_canonical_cell(genes[:_EDGES], strided=False), _canonical_cell(genes[_EDGES:], strided=True))
-        return Architecture(self.name, cells[0] + cells[1])
+        # What holds at stride 2 holds at stride 1, too: a cell that serves as both is a reduction cell here.
+        normal = _canonical_cell(genes[:-_CELL], strided=False) if len(self.cells) > 1 else ()
+        return Architecture(self.name, normal + _canonical_cell(genes[-_CELL:], strided=True))
 
     def validate(self, architecture: Architecture) -> Architecture:
         genes = self._own(architecture)
-        if len(genes) != 2 * _EDGES or any(type(gene) is not int for gene in genes):
-            raise ArchitectureError(f"{self.name} takes {2 * _EDGES} whole numbers as genes, not {genes}")
-        for index in range(2 * NODES):
+        length = _CELL * len(self.cells)
+        if len(genes) != length or any(type(gene) is not int for gene in genes):
+            raise ArchitectureError(f"{self.name} takes {length} whole numbers as genes, not {genes}")
+        for index in range(length // 4):
             cell, node = divmod(index, NODES)
             inputs = genes[4 * index : 4 * index + 4]
             if inputs not in self._known[node]:
                 raise ArchitectureError(
-                    f"node {node + 2} of the {CELLS[cell]} cell cannot have the genes {inputs}; expected (operation, "
+                    f"node {node + 2} of the {self.cells[cell]} cell cannot have the genes {inputs}; expected (operation, "
                     f"predecessor) twice, sorted by predecessor, then operation, with operations 0.."
                     f"{len(self.operations) - 1} and {'distinct ' if self.distinct else ''}predecessors 0..{node + 1}"
                 )
@@ -165,10 +170,17 @@ class DartsFamily(Space):
 
     def parse(self, text: str) -> Architecture:
         """Reads any usual spelling; two inputs of a node may come in either order and are sorted."""
-        return Architecture(self.name, parse_genotype(text, self.operations, self.distinct, self.grammar))
+        genes = parse_genotype(text, self.operations, self.distinct, self.grammar)
+        if len(self.cells) == 1 and genes[:_CELL] != genes[_CELL:]:
+            raise ArchitectureError(f"{self.name} has one cell, and in {text!r} normal and reduce differ")
+        return Architecture(self.name, genes[: _CELL * len(self.cells)])
 
     def format(self, architecture: Architecture) -> str:
-        return format_genotype(self._own(architecture))
+        return format_genotype(self.pair(architecture))
+
+    def pair(self, architecture: Architecture) -> tuple[int, ...]:
+        """The genes of the normal and of the reduction cell."""
+        return self._own(architecture) * (len(CELLS) // len(self.cells))
 
     @cached_property
     def _nodes(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
@@ -200,26 +212,27 @@ class DartsFamily(Space):
                 OPERATIONS[genes[2 * edge]],
                 (("source", genes[2 * edge + 1]), ("target", edge // 2 % NODES + 2), ("cell", edge // (2 * NODES))),
             )
-            for edge in range(_EDGES)
+            for edge in range(len(genes) // 2)
         )
 
     def draw(self, architecture: Architecture) -> Diagram:
-        """Both cells side by side, without the edges of `none`."""
+        """The cells side by side, without the edges of `none`."""
         genes = self._own(architecture)
         nodes: list[Node] = []
         edges: list[Edge] = []
-        for number, name in enumerate(CELLS):
+        for number, name in enumerate(self.cells):
             base = len(nodes)
             nodes += [Node(f"{name} c(k-2)", "input"), Node(f"{name} c(k-1)", "input")]
             nodes += [Node(str(node)) for node in range(2, 2 + NODES)]
             nodes.append(Node(f"{name} c(k)", "output"))
             for edge in range(2 * NODES):
-                operation, source = genes[_EDGES * number + 2 * edge : _EDGES * number + 2 * edge + 2]
+                operation, source = genes[_CELL * number + 2 * edge : _CELL * number + 2 * edge + 2]
                 if operation != _NONE:
                     label = OPERATIONS[operation].removesuffix("_connect")
                     edges.append(Edge(base + source, base + edge // 2 + 2, label, _KINDS[operation]))
             edges += [Edge(base + node, base + 2 + NODES) for node in range(2, 2 + NODES)]
-        return Diagram(tuple(nodes), tuple(edges), title=f"{self.name}: normal and reduction cell")
+        title = f"{self.name}: {'normal and reduction cell' if len(self.cells) > 1 else 'the cell'}"
+        return Diagram(tuple(nodes), tuple(edges), title=title)
 
     # -- network ---------------------------------------------------------------------------------------------------
 
@@ -232,7 +245,7 @@ class DartsFamily(Space):
             raise InputError(f"{self.name} has the head 'classification' only, not {skeleton.head!r}")
         from untrained.spaces.networks.darts import DartsNetwork
 
-        return DartsNetwork(architecture.genes, num_classes, in_chans, skeleton)
+        return DartsNetwork(self.pair(architecture), num_classes, in_chans, skeleton)
 
 
 @final
@@ -265,6 +278,24 @@ class DartsLoose(DartsFamily):
     distinct = False
     grammar = _GRAMMAR + " with op one of " + ", ".join(operations)
     size = (136 * 300 * 528 * 820) ** 2
+
+
+@final
+class DartsTied(DartsFamily):
+    """DARTS with one cell that serves as both, `none` and repeated predecessors, as in the SWAP paper; 1.77e10 cells.
+
+    All of the published SWAP list is of this space. The published one-cell network, which shows no normal cell, sees all
+    of it, and is what searches score by default.
+    """
+
+    name = "darts-tied"
+    paper = "peng2024swap"
+    operations = OPERATIONS
+    distinct = False
+    cells = ("one",)
+    grammar = _GRAMMAR + " with reduce the same as normal and op one of " + ", ".join(operations)
+    size = 136 * 300 * 528 * 820
+    scored = "swap"
 
 
 def _canonical_cell(genes: tuple[int, ...], *, strided: bool) -> tuple[int, ...]:
@@ -305,3 +336,4 @@ def _smallest_order(terms: list[list[Pair]], names: dict[int, int], left: frozen
 
 darts = register(Darts())
 darts_loose = register(DartsLoose())
+darts_tied = register(DartsTied())

@@ -59,7 +59,9 @@ class Space(ABC):
     size: ClassVar[int | None] = None
     """Number of architectures, or None where nobody counted."""
     skeletons: ClassVar[Mapping[str, Skeleton]]
-    """Presets by name. The first is the benchmark's own; `proxy` is the small one that searches score on."""
+    """Presets by name. The first is the benchmark's own; `proxy` is a small one."""
+    scored: ClassVar[str] = "proxy"
+    """The preset that searches score on."""
     minimum_image_size: ClassVar[int] = 8
 
     # -- variation -------------------------------------------------------------------------------------------------

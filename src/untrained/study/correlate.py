@@ -53,7 +53,7 @@ def correlation(
     seeds: Sequence[int] = (0,),
     top: int = 10,
     ranking: str = "rank_sum",
-    skeleton: Skeleton | str = "proxy",
+    skeleton: Skeleton | str | None = None,
     store: str | Path | Journal | None = None,
     name: str | None = None,
     workers: int = 1,

@@ -45,7 +45,7 @@ def search(
     store: str | Path | Journal | None = None,
     name: str | None = None,
     limits: str | Iterable[str] = (),
-    skeleton: Skeleton | str = "proxy",
+    skeleton: Skeleton | str | None = None,
     target: Skeleton | str | None = None,
     image_size: int | None = None,
     workers: int = 1,
@@ -56,8 +56,9 @@ def search(
 
     data: `"digits"`, a path, arrays or an `ImageSet`; its images are drawn once from `seed`, the same for every candidate.
     metrics, ranking: what is scored and how scores become one order (`single` for one metric, else `rank_sum`).
-    skeleton: what is scored, small by default; target: what would be trained, and what `limits` such as `"params<500k"`
-    are counted on (the benchmark's own by default). store, name: where the study is kept; the same name continues it.
+    skeleton: what is scored, by default the small one that the space names; target: what would be trained, and what
+    `limits` such as `"params<500k"` are counted on (the benchmark's own by default). store, name: where the study is kept;
+    the same name continues it.
     workers: processes; the study is the same for any number. Raises `InputError` before any work starts.
     """
     check_budget(evaluations, workers, timeout)
@@ -81,7 +82,7 @@ def open_search(
     store: str | Path | Journal | None = None,
     name: str | None = None,
     limits: str | Iterable[str] = (),
-    skeleton: Skeleton | str = "proxy",
+    skeleton: Skeleton | str | None = None,
     target: Skeleton | str | None = None,
     image_size: int | None = None,
     given: Sequence[Architecture] | None = None,
@@ -100,7 +101,7 @@ def open_search(
     if ranking == "single" and len(chosen) > 1:
         raise InputError(f"the ranking 'single' takes one metric, not {len(chosen)}; try 'rank_sum'")
     bounds = tuple(Limit.parse(limit) for limit in ([limits] if isinstance(limits, str) else limits))
-    small, full = place.skeleton(skeleton), place.skeleton(target)
+    small, full = place.skeleton(skeleton or place.scored), place.skeleton(target)
     unused = Fitness(ranking, {metric.name: metric.direction for metric in chosen})
     make_searcher(algorithm, place, unused, seed, dict(options or {}))
     images = load_images(data, image_size=image_size)

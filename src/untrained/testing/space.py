@@ -77,7 +77,7 @@ class SpaceContract:
         assert space.minimum_image_size >= 1
 
     def test_skeletons(self, space: Space) -> None:
-        assert "proxy" in space.skeletons
+        assert {"proxy", space.scored} <= set(space.skeletons)
         assert all(isinstance(skeleton, Skeleton) for skeleton in space.skeletons.values())
         assert space.skeleton() == next(iter(space.skeletons.values()))
         for name, skeleton in space.skeletons.items():
