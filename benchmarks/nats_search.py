@@ -1,0 +1,139 @@
+"""What training-free searches find on NATS-TSS: the test accuracy of the returned cell, over seeds of everything.
+
+python -m benchmarks.nats_search DATA [--seeds 25] [--first 0] [--evaluations 1000] [--size 16] [--skeleton proxy]
+
+DATA holds `nats_tss_cifar10.parquet` and `cifar10_10k2k.npz`. Each seed draws its own images, weights and candidates; the
+methods of one seed share the scores of a cell. Nothing but the last column, and the mean of it, reads the accuracies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from untrained.algorithms.fitness import Fitness
+from untrained.algorithms.searcher import make_searcher
+from untrained.algorithms.trial import Proposal, Trial
+from untrained.architecture import Architecture
+from untrained.evaluate.training_free import TrainingFree
+from untrained.images.load import load_images
+from untrained.registry import METRICS
+from untrained.seeds import derive
+from untrained.spaces.nats_tss import nats_tss
+from untrained.tables.table import Table
+
+AHEAD = 8
+TRIO, REA3 = ("ni", "nwot", "logsynflow"), ("nwot", "logsynflow", "skip")
+
+
+@dataclass(frozen=True)
+class Method:
+    """An algorithm with its options, and the metrics and ranking that steer it."""
+
+    name: str
+    algorithm: str
+    metrics: tuple[str, ...]
+    ranking: str = "rank_sum"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+PUBLISHED = (
+    Method("GA-rk (published)", "genetic", TRIO, options={"population": 100}),
+    Method("SA-rk (published)", "annealing", TRIO, options={"moves": "global"}),
+    Method("SA-rk, May 2023", "annealing", TRIO, options={"moves": "global", "version": "plain", "end": 1e-3}),
+    Method("random, rank sum", "random", TRIO),
+    Method("FreeREA (published)", "freerea", REA3, "max_normalised_sum"),
+    Method("AREA (published)", "area", ("nwot",), "single"),
+)
+ALGORITHMS = ("random", "genetic", "aging", "annealing", "freerea", "local", "swap-nas", "nsga2")
+RECOMMENDED = tuple(Method(f"{name}, nwot+logsynflow+skip", name, REA3) for name in ALGORITHMS)
+OTHERS = (
+    Method("genetic, nwot+logsynflow", "genetic", ("nwot", "logsynflow")),
+    Method("genetic, all four", "genetic", ("ni", "nwot", "logsynflow", "skip")),
+    Method("genetic, nwot", "genetic", ("nwot",), "single"),
+    Method("genetic, logsynflow", "genetic", ("logsynflow",), "single"),
+)
+
+
+class Scores:
+    """The scores of one seed, each cell once."""
+
+    def __init__(self, evaluator: TrainingFree, seed: int) -> None:
+        self._evaluator, self._seed = evaluator, seed
+        self._known: dict[Architecture, Mapping[str, float | None]] = {}
+
+    def __call__(self, architecture: Architecture) -> tuple[Architecture, Mapping[str, float | None]]:
+        network = nats_tss.canonical(architecture)
+        if network not in self._known:
+            seed = derive(self._seed, "candidate", str(network))
+            self._known[network] = self._evaluator(network, seed=seed).values
+        return network, self._known[network]
+
+
+def answer(method: Method, scores: Scores, seed: int, evaluations: int) -> tuple[Architecture, int]:
+    """The best cell of the whole history, and how many different cells were scored."""
+    fitness = Fitness(method.ranking, {name: METRICS[name].direction for name in method.metrics})
+    searcher = make_searcher(method.algorithm, nats_tss, fitness, seed, dict(method.options))
+    pending: list[Proposal] = []
+    history: dict[Architecture, Trial] = {}
+    for number in range(evaluations):
+        while len(pending) < AHEAD and (proposal := searcher.ask(pending)) is not None:
+            pending.append(proposal)
+        done = pending.pop(0)
+        network, values = scores(done.architecture)
+        trial = Trial(number, done.architecture, done.parents, done.operator, "complete",
+                      {name: values[name] for name in method.metrics})  # fmt: skip
+        searcher.tell(trial)
+        history.setdefault(network, trial)
+    trials = list(history.values())
+    return list(history)[int(np.argmax(fitness(trials)))], len(history)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--seeds", type=int, default=25)
+    parser.add_argument("--first", type=int, default=0, help="number of the first seed")
+    parser.add_argument("--evaluations", type=int, default=1000)
+    parser.add_argument("--size", type=int, default=16, help="images are resized to SIZE x SIZE")
+    parser.add_argument("--skeleton", default="proxy")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    table = Table.read(options.data / "nats_tss_cifar10.parquet", nats_tss)
+    images = load_images(options.data / "cifar10_10k2k.npz", image_size=options.size)
+    methods = (*PUBLISHED, *RECOMMENDED, *OTHERS)
+    metrics = tuple(dict.fromkeys(name for method in methods for name in method.metrics))
+    wanted = max(METRICS[name].setting.total_images for name in metrics)
+    found: dict[str, list[float]] = {method.name: [] for method in methods}
+    scored: dict[str, list[int]] = {method.name: [] for method in methods}
+    start = time.process_time()
+    for seed in range(options.first, options.first + options.seeds):
+        batch, labels = images.batch(wanted, derive(seed, "images"))
+        skeleton = nats_tss.skeleton(options.skeleton)
+        scores = Scores(TrainingFree(nats_tss, metrics, batch, labels, 10, skeleton, nats_tss.skeleton()), seed)
+        for method in methods:
+            network, count = answer(method, scores, seed, options.evaluations)
+            row = table.row(network)
+            assert row is not None
+            found[method.name].append(float(table.column("cifar10_test_200ep")[row]))
+            scored[method.name].append(count)
+        print(f"seed {seed}: {time.process_time() - start:.0f} s CPU so far", flush=True)
+    print(f"{options.seeds} seeds, {options.evaluations} evaluations, {options.size}x{options.size}, {options.skeleton}")
+    print(f"{'method':<40} test accuracy     worst  different cells")
+    for method in methods:
+        accuracies = np.array(found[method.name])
+        deviation = accuracies.std(ddof=1) if len(accuracies) > 1 else 0.0
+        print(f"{method.name:<40} {accuracies.mean():6.2f} ± {deviation:.2f}  {accuracies.min():7.2f} "
+              f"{np.mean(scored[method.name]):8.0f}")  # fmt: skip
+    print(f"best of the table {table.column('cifar10_test_200ep').max():.2f}")
+
+
+if __name__ == "__main__":
+    main()
