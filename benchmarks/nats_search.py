@@ -125,7 +125,9 @@ def main() -> None:
             found[method.name].append(float(table.column("cifar10_test_200ep")[row]))
             scored[method.name].append(count)
         print(f"seed {seed}: {time.process_time() - start:.0f} s CPU so far", flush=True)
-    print(f"{options.seeds} seeds, {options.evaluations} evaluations, {options.size}x{options.size}, {options.skeleton}")
+    print(
+        f"{options.seeds} seeds, {options.evaluations} evaluations, {options.size}x{options.size}, {options.skeleton}"
+    )
     print(f"{'method':<40} test accuracy     worst  different cells")
     for method in methods:
         accuracies = np.array(found[method.name])

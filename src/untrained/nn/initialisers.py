@@ -1,14 +1,14 @@
 """Weight initialisers: every weight of a network from one draw of random numbers, without touching the network.
 
-Random numbers come out of a table that is drawn once: each tensor is a window of it that starts at a place of its own,
-scaled. Drawing them anew would cost a tenth of a forward pass of wide networks (Salimans et al., "Evolution Strategies as
-a Scalable Alternative to Reinforcement Learning", 2017, share their noise in the same way).
+Random numbers come out of a table that is drawn once: an initialisation is a window of it that starts at a place of its
+own, cut into tensors and scaled. Drawing them anew would cost a tenth of a forward pass of wide networks (Salimans et
+al., "Evolution Strategies as a Scalable Alternative to Reinforcement Learning", 2017, share their noise in the same way).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -109,15 +109,26 @@ class WeightPlan:
 
     def values(self, seed: int) -> dict[str, Tensor]:
         """The tensors of the initialisation `seed` by parameter name; parameters not named here stay as they are."""
-        values = {name: tensor.detach() for name, tensor in self._constants.items()}
+        return self.constants | {name: tensor[0] for name, tensor in self.stacked([seed]).items()}
+
+    @property
+    def constants(self) -> dict[str, Tensor]:
+        """The tensors that are the same in every initialisation."""
+        return {name: tensor.detach() for name, tensor in self._constants.items()}
+
+    def stacked(self, seeds: Sequence[int]) -> dict[str, Tensor]:
+        """The tensors that are drawn, by parameter name: (R, *shape) for R initialisations."""
         if self.initialiser is None or not self._pieces:
-            return values
-        table = _table(self.initialiser.distribution)
-        starts = np.random.Generator(np.random.PCG64(seed)).integers(TABLE, size=len(self._pieces))
-        for piece, start in zip(self._pieces, starts.tolist(), strict=True):
-            part = _window(table, start, piece.shape.numel())
-            values[piece.name] = torch.mul(part.view(piece.shape), piece.scale).to(piece.dtype)
-        return values
+            return {}
+        table, total = _table(self.initialiser.distribution), sum(piece.shape.numel() for piece in self._pieces)
+        starts = [int(np.random.PCG64(seed).random_raw()) % TABLE for seed in seeds]
+        windows = [_window(table, start, total) for start in starts]
+        numbers = torch.stack(windows) if len(windows) > 1 else windows[0][None]
+        parts = numbers.split_with_sizes([piece.shape.numel() for piece in self._pieces], dim=1)
+        return {
+            piece.name: torch.mul(part, piece.scale).view(-1, *piece.shape).to(piece.dtype)
+            for piece, part in zip(self._pieces, parts, strict=True)
+        }
 
 
 @cache

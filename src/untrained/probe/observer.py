@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from untrained.probe.patterns import Patterns, pack
+from untrained.probe.patterns import Patterns, pack, pack_stacked
 
 Handler = Callable[["Observer", Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 
@@ -136,7 +137,8 @@ class Observer(TorchFunctionMode):
         elif len(self.patterns) == 1:
             self.patterns[0].add(pack(x))
         else:
-            _PackStacked.apply(x, self.patterns)  # type: ignore[no-untyped-call]
+            for one, codes in zip(self.patterns, _codes_in_vmap(x, len(self.patterns)), strict=True):
+                one.add(codes)
         return func(*args, **kwargs)
 
     def _pool(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -174,26 +176,16 @@ _FUNCTIONAL_NORM = ("input", "running_mean", "running_var", "weight", "bias", "t
 _TORCH_NORM = ("input", "weight", "bias", "running_mean", "running_var", "training", "momentum", "eps", "cudnn_enabled")
 
 
-class _PackStacked(torch.autograd.Function):
-    """Packs activations inside `vmap`, where only a batching rule gets to see the real tensor."""
+def _codes_in_vmap(x: Tensor, inits: int) -> np.ndarray:
+    """Codes (inits, words, V) of a layer inside `vmap`, where x is one tensor for all initialisations.
 
-    @staticmethod
-    def forward(x: Tensor, patterns: list[Patterns]) -> Tensor:
-        # Reached when this layer does not depend on the stacked weights: every initialisation sees the same.
-        codes = pack(x)
-        for one in patterns:
-            one.add(codes)
-        return x.new_empty(0)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        ctx.mark_non_differentiable(output)
-
-    @staticmethod
-    def vmap(info: Any, in_dims: Any, x: Tensor, patterns: list[Patterns]) -> tuple[Tensor, None]:
-        for one, layer in zip(patterns, x.unbind(in_dims[0]), strict=True):
-            one.add(pack(layer))
-        return x.new_empty(0), None
+    A batching rule (`torch.autograd.Function`) is the public way to that tensor, and costs more than the layer.
+    """
+    functorch = torch._C._functorch
+    if not functorch.is_batchedtensor(x):
+        # This layer does not depend on the stacked weights or images: every initialisation sees the same.
+        return np.broadcast_to(codes := pack(x), (inits, *codes.shape))
+    return pack_stacked(functorch.get_unwrapped(x).movedim(functorch.maybe_get_bdim(x), 0))
 
 
 def _identity(observer: Observer, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

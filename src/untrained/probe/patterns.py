@@ -7,6 +7,7 @@ lies in memory; no float outlives the forward pass.
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Any
 
@@ -78,21 +79,27 @@ class Patterns:
 
 def pack(x: Tensor) -> np.ndarray:
     """The codes of one layer from its pre-activations x (S, ...): (words, V), bit s of a code is `x[s] > 0`."""
-    samples = x.shape[0]
+    codes: np.ndarray = pack_stacked(x.unsqueeze(0))[0]
+    return codes
+
+
+def pack_stacked(x: Tensor) -> np.ndarray:
+    """The same for R initialisations at once: from x (R, S, ...) to codes (R, words, V)."""
     x = x.detach()
     if x.dtype not in (torch.float32, torch.float64):
         x = x.float()
     if x.device.type != "cpu":
-        return _pack_on_device(x)
-    if samples and not x[0].is_contiguous():
-        x = x.contiguous()
-    units = x[0].numel()
-    codes = np.zeros((-(-samples // WORD), units), _code_type(samples))
-    # One flat view of the storage spares the kernel a strided layout: units of a sample are contiguous from here on.
-    flat = torch.as_strided(x, (x.stride(0) * (samples - 1) + units,), (1,)).numpy()
-    for word in range(len(codes)):
-        first = word * WORD
-        _pack(flat, first * x.stride(0), x.stride(0), min(WORD, samples - first), codes[word])
+        return np.stack([_pack_on_device(one) for one in x])
+    inits, samples = x.shape[:2]
+    units = math.prod(x.shape[2:])
+    codes = np.zeros((inits, -(-samples // WORD), units), _code_type(samples))
+    if codes.size:
+        if not (x.is_contiguous() or x[0, 0].is_contiguous()):
+            x = x.contiguous()
+        # One flat view of the storage spares the kernel a strided layout: units of a sample are contiguous from here on.
+        outer, inner = x.stride()[:2]
+        flat = x.as_strided((outer * (inits - 1) + inner * (samples - 1) + units,), (1,)).numpy()
+        _pack(flat, outer, inner, samples, codes)
     return codes
 
 
@@ -109,15 +116,17 @@ def _pack_on_device(x: Tensor) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _pack(flat, offset, stride, samples, codes):  # type: ignore[no-untyped-def]
+def _pack(flat, outer, inner, samples, codes):  # type: ignore[no-untyped-def]
     zero = codes.dtype.type(0)
-    for start in range(0, codes.size, 2048):
-        block = codes[start : start + 2048]
-        for sample in range(samples):
-            row = flat[offset + sample * stride + start : offset + sample * stride + start + block.size]
-            bit = codes.dtype.type(np.uint64(1) << np.uint64(sample))
-            for unit in range(block.size):
-                block[unit] = block[unit] | (bit if row[unit] > 0 else zero)
+    for init in range(codes.shape[0]):
+        for start in range(0, codes.shape[2], 2048):
+            for sample in range(samples):
+                block = codes[init, sample // 64, start : start + 2048]
+                place = init * outer + sample * inner + start
+                row = flat[place : place + block.size]
+                bit = codes.dtype.type(np.uint64(1) << np.uint64(sample % 64))
+                for unit in range(block.size):
+                    block[unit] = block[unit] | (bit if row[unit] > 0 else zero)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -219,18 +219,18 @@ class Probe:
     def _in_one_pass(self) -> list[Patterns]:
         patterns = [Patterns(self.samples) for _ in range(self.inits)]
         observer = Observer(patterns=patterns)
-        weights = [self.values(index) for index in range(self.inits)]
-        stacked = {name: torch.stack([one[name] for one in weights]) for name in weights[0]}
+        constants = self._plan.constants
+        drawn = self._plan.stacked([derive(self.seed, "weights", index) for index in range(self.inits)])
 
         def forward(values: dict[str, Tensor], images: Tensor) -> Tensor:
-            return self.forward(values, images, observer)
+            return self.forward(constants | values, images, observer)
 
         with torch.no_grad():
             if self.setting.fresh or self.setting.source == "noise":
                 batches = torch.stack([self.batch(index) for index in range(self.inits)])
-                torch.func.vmap(forward)(stacked, batches)
+                torch.func.vmap(forward)(drawn, batches)
             else:
-                torch.func.vmap(forward, in_dims=(0, None))(stacked, self.batch(0))
+                torch.func.vmap(forward, in_dims=(0, None))(drawn, self.batch(0))
         return patterns
 
     @cached_property
