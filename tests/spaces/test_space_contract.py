@@ -24,6 +24,7 @@ PROMISES: dict[str, tuple[Promise, ...]] = {
     "nasbench101": ("breeds-true",),
     "nats-sss": ALL,
     "nats-tss": ALL,
+    "nats-tss-super": ALL,
     "transnas-macro": ("symmetric", "aligned"),
     "transnas-micro": ALL,
 }

@@ -19,6 +19,8 @@ from untrained.study.journal import Journal
 from untrained.study.study import Study
 
 DIRECTIONS = {"up": 1, "down": -1}
+HOMES = {"pruning": "nats-tss-super"}
+"""The spaces of algorithms that refuse `nats-tss`."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def study_of(
     journal: Journal | None = None,
     *,
     algorithm: str = "genetic",
-    place: str = "nats-tss",
+    place: str | None = None,
     name: str = "study",
     seed: int = 0,
     ahead: int = 8,
@@ -117,6 +119,7 @@ def study_of(
 ) -> Study:
     """The study `name` of `journal`, made when it is not there."""
     journal = journal or Journal()
+    place = place or HOMES.get(algorithm, "nats-tss")
     setup = {
         "space": place, "algorithm": algorithm, "options": options, "ranking": "rank_sum", "seed": seed, "limits": ["x<1"],
         "ahead": ahead,

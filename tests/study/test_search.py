@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
-from study_evaluators import what
+from study_evaluators import HOMES, what
 
 import untrained as un
 from untrained.algorithms.trial import Trial
@@ -152,7 +152,7 @@ def test_a_journal_can_be_passed(tmp_path) -> None:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS.names())
 def test_every_algorithm_searches(algorithm: str) -> None:
-    study = quick(algorithm=algorithm, options=None, evaluations=30)
+    study = quick(space=HOMES.get(algorithm, "nats-tss"), algorithm=algorithm, options=None, evaluations=30)
     assert study.evaluations == 30
     assert study.counts()["failed"] == 0
 

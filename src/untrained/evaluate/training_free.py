@@ -63,7 +63,8 @@ class TrainingFree:
         size = None
         if self.limits or any("size" in metric.needs or "(" in metric.name for metric in self._metrics):
             size = self.size(architecture)
-            why = broken(self.limits, size)
+            # Limits are for what may be handed over; a super-network is larger than any of its answers.
+            why = broken(self.limits, size) if self.space.answer(architecture) is not None else None
             if why is not None:
                 return Outcome(rejected=why, seconds=time.perf_counter() - start)
         readings = score(

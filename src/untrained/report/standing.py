@@ -14,7 +14,7 @@ MOST_SHOWN, BEST_SHOWN = 4000, 100
 def positions(study: Study) -> dict[int, int]:
     """The position of each complete trial by number, 1 for the best; trials of one network share theirs."""
     canonical = study.space.canonical
-    found = {canonical(trial.architecture): place for place, trial in enumerate(study.best_trials, start=1)}
+    found = {canonical(trial.architecture): place for place, trial in enumerate(study.ranked_trials, start=1)}
     return {trial.number: found[canonical(trial.architecture)] for trial in study.complete}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal, final
 
@@ -27,9 +27,9 @@ EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 """(source, target) of each gene, in the order of the text: node by node."""
 
 _SYMBOLS = ("0", "s", "1", "3", "p")
-_KINDS = ("other", "skip", "conv", "conv", "pool")
+KINDS = ("other", "skip", "conv", "conv", "pool")
 _COST = (0, 1, 10, 100, 2)
-_ITEM = re.compile(r"([a-z0-9_]+)~(\d)\|")
+_ITEM = re.compile(r"([a-z0-9_&]+)~(\d)\|")
 
 Level = Literal["raw", "skip", "official", "tight", "function"]
 
@@ -101,31 +101,15 @@ class NatsTss(Space):
         return architecture
 
     def parse(self, text: str) -> Architecture:
-        genes: list[int] = []
-        column = 0
-        for target in (1, 2, 3):
-            for lead in "+|" if target > 1 else "|":
-                if text[column : column + 1] != lead:
-                    raise ArchitectureError.at(text, column, f"{lead!r} is missing", self.grammar)
-                column += 1
-            for source in range(target):
-                item = _ITEM.match(text, column)
-                if item is None:
-                    raise ArchitectureError.at(text, column, f"no 'op~{source}|'", self.grammar)
-                if item[1] not in OPERATIONS:
-                    raise ArchitectureError.at(text, column, f"unknown operation {item[1]!r}", self.grammar)
-                if int(item[2]) != source:
-                    raise ArchitectureError.at(text, item.start(2), f"node {source} is expected", self.grammar)
-                genes.append(OPERATIONS.index(item[1]))
-                column = item.end()
-        if column != len(text):
-            raise ArchitectureError.at(text, column, "text after the last node", self.grammar)
+        genes = []
+        for operation, column in edge_texts(text, self.grammar):
+            if operation not in OPERATIONS:
+                raise ArchitectureError.at(text, column, f"unknown operation {operation!r}", self.grammar)
+            genes.append(OPERATIONS.index(operation))
         return Architecture(self.name, tuple(genes))
 
     def format(self, architecture: Architecture) -> str:
-        genes = self._own(architecture)
-        items = [f"{OPERATIONS[gene]}~{source}|" for gene, (source, _) in zip(genes, EDGES, strict=True)]
-        return f"|{items[0]}+|{items[1]}{items[2]}+|{items[3]}{items[4]}{items[5]}"
+        return cell_text(OPERATIONS[gene] for gene in self._own(architecture))
 
     def tokens(self, architecture: Architecture) -> tuple[Token, ...]:
         return tuple(
@@ -136,7 +120,7 @@ class NatsTss(Space):
     def draw(self, architecture: Architecture) -> Diagram:
         nodes = (Node("in", "input"), Node("1"), Node("2"), Node("out", "output"))
         edges = tuple(
-            Edge(source, target, OPERATIONS[gene].removeprefix("nor_"), _KINDS[gene])
+            Edge(source, target, OPERATIONS[gene].removeprefix("nor_"), KINDS[gene])
             for gene, (source, target) in zip(self._own(architecture), EDGES, strict=True)
             if OPERATIONS[gene] != "none"
         )
@@ -182,6 +166,32 @@ class NatsTss(Space):
                 classes[text] = genes
         members = {text: Architecture(self.name, genes) for text, genes in classes.items()}
         return [members[text] for text in texts]
+
+
+def edge_texts(text: str, grammar: str) -> Iterator[tuple[str, int]]:
+    """What a text of a cell says of each edge, and at which column; raises `ArchitectureError` where it is no such text."""
+    column = 0
+    for target in (1, 2, 3):
+        for lead in "+|" if target > 1 else "|":
+            if text[column : column + 1] != lead:
+                raise ArchitectureError.at(text, column, f"{lead!r} is missing", grammar)
+            column += 1
+        for source in range(target):
+            item = _ITEM.match(text, column)
+            if item is None:
+                raise ArchitectureError.at(text, column, f"no 'op~{source}|'", grammar)
+            yield item[1], column
+            if int(item[2]) != source:
+                raise ArchitectureError.at(text, item.start(2), f"node {source} is expected", grammar)
+            column = item.end()
+    if column != len(text):
+        raise ArchitectureError.at(text, column, "text after the last node", grammar)
+
+
+def cell_text(edges: Iterable[str]) -> str:
+    """The inverse of :func:`edge_texts`."""
+    items = [f"{edge}~{source}|" for edge, (source, _) in zip(edges, EDGES, strict=True)]
+    return f"|{items[0]}+|{items[1]}{items[2]}+|{items[3]}{items[4]}{items[5]}"
 
 
 def _code(genes: tuple[int, ...]) -> int:

@@ -93,6 +93,11 @@ class Space(ABC):
         self._own(architecture)
         return architecture
 
+    def answer(self, architecture: Architecture) -> Architecture | None:
+        """What a search hands over that found `architecture`: itself, unless it is only a means, as a super-network is."""
+        self._own(architecture)
+        return architecture
+
     @abstractmethod
     def validate(self, architecture: Architecture) -> Architecture:
         """`architecture` itself, or `ArchitectureError` saying what is wrong."""

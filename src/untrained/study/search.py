@@ -176,7 +176,10 @@ def _check_limits(evaluator: TrainingFree, seed: int) -> None:
     rng = generator(seed, "limits")
     seen = []
     for _ in range(FEASIBLE_DRAWS):
-        size = evaluator.size(evaluator.space.canonical(evaluator.space.sample(rng)))
+        drawn = evaluator.space.canonical(evaluator.space.sample(rng))
+        if evaluator.space.answer(drawn) is None:
+            return
+        size = evaluator.size(drawn)
         if broken(evaluator.limits, size) is None:
             return
         seen.append({limit.quantity: size[limit.quantity] for limit in evaluator.limits})

@@ -127,8 +127,15 @@ class Study:
         """The complete trials, best first under the ranking over the whole history, each network once.
 
         Their architectures are the canonical ones: what was scored, what limits were counted on, and what to build. What
-        was proposed, with edges that lead nowhere, say, stands in `trials`.
+        was proposed, with edges that lead nowhere, say, stands in `trials`. Networks that are no answer, as super-networks,
+        are left out.
         """
+        answers = ((trial, self.space.answer(trial.architecture)) for trial in self.ranked_trials)
+        return [replace(trial, architecture=answer) for trial, answer in answers if answer is not None]
+
+    @property
+    def ranked_trials(self) -> list[Trial]:
+        """The same with all networks, answers or not, each as an architecture of the study's space."""
         found = [(trial, network) for network, trial in self._known.items() if trial.state == "complete"]
         if not found:
             return []
@@ -141,7 +148,8 @@ class Study:
         """The best complete trial of the whole history."""
         best = self.best_trials
         if not best:
-            raise InputError(f"the study {self.name!r} has no complete trial yet")
+            what = "answer among its complete trials" if self.complete else "complete trial"
+            raise InputError(f"the study {self.name!r} has no {what} yet; search on")
         return best[0]
 
     def counts(self) -> dict[State, int]:

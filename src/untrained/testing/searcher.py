@@ -104,13 +104,12 @@ class SearcherContract:
 
     @pytest.fixture(params=["nats-tss", "chain"])
     def place(self, request: pytest.FixtureRequest, algorithm: str) -> Space:
-        """The space to search; one without a fixed number of genes may be refused."""
+        """The space to search; a searcher that refuses both of these needs a subclass with a space of its own."""
         place = find_space(request.param)
-        if place.name == "chain":
-            try:
-                make_searcher(algorithm, place, fitness, 0, {})
-            except InputError as refusal:
-                pytest.skip(str(refusal))
+        try:
+            make_searcher(algorithm, place, fitness, 0, {})
+        except InputError as refusal:
+            pytest.skip(str(refusal))
         return place
 
     @pytest.fixture

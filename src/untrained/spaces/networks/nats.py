@@ -19,12 +19,17 @@ def tss_cell(genes: Sequence[int]) -> CellFactory:
 
     Where the widths differ, the edges that leave the input adapt it, as the size space needs.
     """
+    return super_cell([(OPERATIONS[gene],) if OPERATIONS[gene] != "none" else () for gene in genes])
+
+
+def super_cell(sets: Sequence[Sequence[str]]) -> CellFactory:
+    """Cells whose edges sum the outputs of any number of operations, given by name."""
 
     def cell(in_chans: int, out_chans: int) -> Cell:
         edges = [
-            (source, target, _operation(OPERATIONS[gene], in_chans if source == 0 else out_chans, out_chans))
-            for gene, (source, target) in zip(genes, EDGES, strict=True)
-            if OPERATIONS[gene] != "none"
+            (source, target, _operation(name, in_chans if source == 0 else out_chans, out_chans))
+            for names, (source, target) in zip(sets, EDGES, strict=True)
+            for name in names
         ]
         return Cell(edges, nodes=4, out_chans=out_chans)
 
