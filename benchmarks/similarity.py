@@ -17,7 +17,7 @@ import numpy as np
 from untrained.alignment import Population, similarity_matrix
 from untrained.alignment.costs import chain
 from untrained.alignment.forms import forms
-from untrained.alignment.matrix import aligned, indexed
+from untrained.alignment.matrix import Lexicon, aligned
 from untrained.alignment.scheme import Scheme
 from untrained.architecture import Architecture
 from untrained.spaces.space import space
@@ -50,7 +50,9 @@ def plain(a: Sequence[int], b: Sequence[int], table: list[list[float]]) -> float
 def chains(members: list[Architecture]) -> None:
     n = len(members)
     repeats = 5 if n > 500 else 20
-    vocabulary, tokens, starts = indexed([one.tokens for one in forms(members)])
+    lexicon = Lexicon(chain)
+    tokens, starts = lexicon.read([one.tokens for one in forms(members)])
+    vocabulary = lexicon.vocabulary
     lengths = np.diff(starts)
     cells = (lengths.sum() ** 2 - (lengths**2).sum()) // 2
     table = chain(vocabulary)

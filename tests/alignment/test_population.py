@@ -38,9 +38,9 @@ def test_only_rows_of_new_members_are_computed(monkeypatch: pytest.MonkeyPatch) 
     computed = []
     original = module.matrix
 
-    def counting(members, scheme, *, known=0):  # type: ignore[no-untyped-def]
+    def counting(members, scheme, *, known=0, lexicon=None):  # type: ignore[no-untyped-def]
         computed.append((len(members), known))
-        return original(members, scheme, known=known)
+        return original(members, scheme, known=known, lexicon=lexicon)
 
     monkeypatch.setattr(module, "matrix", counting)
     rng = np.random.default_rng(0)

@@ -17,7 +17,6 @@ from untrained.algorithms.fitness import Fitness
 from untrained.algorithms.searcher import Searcher, algorithm
 from untrained.algorithms.trial import Proposal, Trial
 from untrained.algorithms.windows import WINDOWS, Bounds, Window
-from untrained.alignment.forms import form
 from untrained.alignment.population import Population
 from untrained.errors import InputError
 from untrained.spaces.space import Space
@@ -106,9 +105,13 @@ class Diverse(Searcher):
         self.fallback = fallback
         for generation in range(1, generations + 1):
             self._bounds(generation)
-        form(space.sample(self.rng("form")))  # refuses a space whose architectures cannot be compared
-        weights = np.arange(parents, 0, -1)
-        self._odds = weights / weights.sum()
+        # Refuses a space whose architectures cannot be compared; all other populations come of this one.
+        self._compared = Population([space.sample(self.rng("form"))])
+        # Two are drawn one after the other, each in proportion to its weight among those that are left.
+        weights = range(parents, 0, -1)
+        self._couples = [*itertools.permutations(range(parents), 2)]
+        odds = np.array([weights[i] * weights[j] / (sum(weights) - weights[i]) for i, j in self._couples])
+        self._odds = odds / odds.sum()
         self._start(0, [])
 
     def ask(self, pending: Sequence[Proposal]) -> Proposal | None:
@@ -151,7 +154,7 @@ class Diverse(Searcher):
     def _children(self) -> Iterator[Proposal]:
         """The children of the attempt that is taken."""
         kept = [trial.architecture for trial in self._adults[: self.elites]]
-        population = Population(trial.architecture for trial in self._adults)
+        population = self._compared.updated(trial.architecture for trial in self._adults)
         before, bounds = population.diversity(), self._bounds(self.generation)
         best: tuple[float, int, float, list[Proposal], Iterator[Proposal]] | None = None
         for attempt in range(self.attempts):
@@ -172,13 +175,15 @@ class Diverse(Searcher):
 
     def _brood(self, attempt: int) -> Iterator[Proposal]:
         rng, rate = self.rng("breed", self.generation, attempt), self._rate(attempt)
-        while True:
-            a, b = (self._adults[i] for i in rng.choice(len(self._odds), size=2, replace=False, p=self._odds).tolist())
-            child = self.space.crossover(a.architecture, b.architecture, rng)
-            edits = int(rng.binomial(len(child.genes), rate))
-            for _ in range(edits):
-                child = self.space.edit(child, rng)
-            yield Proposal(child, (a.number, b.number), "crossover+mutation" if edits else "crossover")
+        while True:  # a population at a time, since drawing lots in bulk costs half as much as one by one
+            couples = rng.choice(len(self._odds), size=self.population - self.elites, p=self._odds).tolist()
+            pairs = [tuple(self._adults[i] for i in self._couples[couple]) for couple in couples]
+            children = [self.space.crossover(a.architecture, b.architecture, rng) for a, b in pairs]
+            edits = rng.binomial([len(child.genes) for child in children], rate).tolist()
+            for (a, b), child, count in zip(pairs, children, edits, strict=True):
+                for _ in range(count):
+                    child = self.space.edit(child, rng)
+                yield Proposal(child, (a.number, b.number), "crossover+mutation" if count else "crossover")
 
     def _rate(self, attempt: int) -> float:
         """The mutation rate of an attempt (from 0)."""

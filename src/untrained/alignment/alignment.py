@@ -12,7 +12,7 @@ import numpy as np
 
 from untrained.alignment.costs import Costs
 from untrained.alignment.forms import Cell, Form, forms
-from untrained.alignment.matrix import Floats, Integers, indexed, matrix
+from untrained.alignment.matrix import Floats, Integers, Lexicon, matrix
 from untrained.alignment.scheme import GAP, TIE, Scheme, scheme
 from untrained.architecture import Architecture, Token
 
@@ -134,10 +134,10 @@ def align(
 
 def alignment(a: Form, b: Form, scheme: Scheme) -> Alignment:
     """A best alignment of two forms."""
-    vocabulary, tokens, starts = indexed((a.tokens, b.tokens))
-    table = np.ascontiguousarray(scheme.model(vocabulary))
-    pairs, score = best_pairs(a, b, tokens[: starts[1]], tokens[starts[1] :], table, scheme)
-    return Alignment(pairs, score, float(matrix((a, b), scheme)[0, 1]))
+    lexicon = Lexicon(scheme.model)
+    tokens, starts = lexicon.read((a.tokens, b.tokens))
+    pairs, score = best_pairs(a, b, tokens[: starts[1]], tokens[starts[1] :], lexicon.table, scheme)
+    return Alignment(pairs, score, float(matrix((a, b), scheme, lexicon=lexicon)[0, 1]))
 
 
 def best_pairs(

@@ -15,7 +15,7 @@ import numpy as np
 from untrained.alignment.alignment import Alignment, Edit, best_pairs
 from untrained.alignment.costs import Costs
 from untrained.alignment.forms import forms, one_space
-from untrained.alignment.matrix import indexed, matrix
+from untrained.alignment.matrix import Lexicon, matrix
 from untrained.alignment.scheme import GAP, scheme
 from untrained.architecture import Architecture
 from untrained.errors import InputError
@@ -141,13 +141,13 @@ def _study(
     if not members:
         return [], [], []
     found = scheme(one_space(members), costs, gap, legacy=False)
-    similarities = matrix(members, found)
-    vocabulary, tokens, starts = indexed([one.tokens for one in members])
-    table = np.ascontiguousarray(found.model(vocabulary))
+    lexicon = Lexicon(found.model)
+    similarities = matrix(members, found, lexicon=lexicon)
+    tokens, starts = lexicon.read([one.tokens for one in members])
     rows = [tokens[start:end] for start, end in itertools.pairwise(starts.tolist())]
     pairs = []
     for i, j in np.argwhere(np.triu(similarities >= similarity, 1)).tolist():
-        columns, score = best_pairs(members[i], members[j], rows[i], rows[j], table, found)
+        columns, score = best_pairs(members[i], members[j], rows[i], rows[j], lexicon.table, found)
         pairs.append(_Pair(i, j, Alignment(columns, score, float(similarities[i, j]))))
     return [one.architecture for one in members], values, pairs
 

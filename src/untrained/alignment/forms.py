@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,15 @@ from numpy.typing import NDArray
 from untrained.alignment.costs import PLACES, family
 from untrained.architecture import Architecture, Token
 from untrained.errors import InputError
-from untrained.spaces.space import space
+from untrained.spaces.space import Space, space
 
 Codes = NDArray[np.int8]
 
 LARGEST = 12
 """Most operations of a cell that the exact matching accepts."""
+
+REMEMBERED = 4096
+"""Forms of so many architectures are kept: a search compares the same ones again and again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,14 +62,18 @@ def form(given: Architecture | str) -> Form:
     architecture = Architecture.parse(given) if isinstance(given, str) else given
     if not isinstance(architecture, Architecture):
         raise InputError(f"similarity compares architectures or their texts, not {type(architecture).__name__}")
-    home = space(architecture.space)
+    return _form(space(architecture.space), architecture)
+
+
+@lru_cache(REMEMBERED)
+def _form(home: Space, architecture: Architecture) -> Form:
     try:
         tokens = home.tokens(architecture)
     except IndexError:
         home.validate(architecture)
         raise
-    if not any(_is_edge(token) for token in tokens):
-        return Form(architecture, tuple(_placeless(token) for token in tokens), None)
+    if not any(map(_is_edge, tokens)):
+        return Form(architecture, tuple(map(_placeless, tokens)), None)
     architecture = home.canonical(home.validate(architecture))
     return Form(architecture, *structured(home.tokens(architecture)))
 
@@ -143,10 +151,12 @@ def _order(feeds: NDArray[np.bool_]) -> Codes:
     return reaches.astype(np.int8) - reaches.T.astype(np.int8)
 
 
+@lru_cache(REMEMBERED)
 def _is_edge(token: Token) -> bool:
     return token.get("source") is not None and token.get("target") is not None
 
 
+@lru_cache(REMEMBERED)
 def _placeless(token: Token) -> Token:
     if not any(name in PLACES for name, _ in token.parameters):
         return token

@@ -24,6 +24,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from untrained.alignment.costs import CostModel
 from untrained.alignment.forms import Form
 from untrained.alignment.scheme import TIE, Scheme
 from untrained.architecture import Token
@@ -33,10 +34,40 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
-def matrix(members: Sequence[Form], scheme: Scheme, *, known: int = 0) -> Floats:
-    """Similarities of all pairs of forms (n, n). Those among the first `known` are not computed and mean nothing."""
-    vocabulary, tokens, starts = indexed([member.tokens for member in members])
-    table = scheme.model(vocabulary)
+class Lexicon:
+    """Numbers of the tokens met so far, and what each pair of them is worth (V, V): it grows as new ones are met, so that
+    comparing again costs no new table."""
+
+    def __init__(self, model: CostModel) -> None:
+        self.table: Floats = np.zeros((0, 0))
+        self._model = model
+        self._numbers: dict[Token, int] = {}
+
+    @property
+    def vocabulary(self) -> list[Token]:
+        """The tokens, in the order of the table."""
+        return list(self._numbers)
+
+    def read(self, sequences: Sequence[Sequence[Token]]) -> tuple[Integers, Integers]:
+        """All tokens as rows of the table, and where each sequence starts and the last one ends."""
+        numbers, starts = self._numbers, np.cumsum([0, *map(len, sequences)], dtype=np.int64)
+        try:
+            flat = [numbers[token] for sequence in sequences for token in sequence]
+        except KeyError:
+            numbers = dict(numbers)
+            flat = [numbers.setdefault(token, len(numbers)) for sequence in sequences for token in sequence]
+            # Kept only once the model has not refused a token.
+            self.table, self._numbers = np.ascontiguousarray(self._model(list(numbers))), numbers
+        return np.array(flat, np.int64), starts
+
+
+def matrix(members: Sequence[Form], scheme: Scheme, *, known: int = 0, lexicon: Lexicon | None = None) -> Floats:
+    """Similarities of all pairs of forms (n, n). Those among the first `known` are not computed and mean nothing.
+
+    lexicon: one made for the model of this scheme, to go on with."""
+    lexicon = lexicon or Lexicon(scheme.model)
+    tokens, starts = lexicon.read([member.tokens for member in members])
+    table = lexicon.table
     if members and members[0].cells is not None:
         return _normalised(_matched(members, scheme, table, tokens, starts, known), table, tokens, starts, scheme)
     return aligned(table, tokens, starts, scheme, known=known)
@@ -54,14 +85,6 @@ def aligned(table: Floats, tokens: Integers, starts: Integers, scheme: Scheme, *
     else:
         kernels.affine(tokens, starts, table, scheme.opening, scheme.extending, known, both, totals)
     return _normalised(totals, table, tokens, starts, scheme)
-
-
-def indexed(sequences: Sequence[Sequence[Token]]) -> tuple[list[Token], Integers, Integers]:
-    """The distinct tokens, all tokens as indices into them, and where each sequence starts and the last one ends."""
-    numbers: dict[Token, int] = {}
-    flat = [numbers.setdefault(token, len(numbers)) for sequence in sequences for token in sequence]
-    starts = np.cumsum([0, *(len(sequence) for sequence in sequences)], dtype=np.int64)
-    return list(numbers), np.array(flat, np.int64), starts
 
 
 def _matched(

@@ -9,7 +9,7 @@ import numpy as np
 
 from untrained.alignment.costs import Costs
 from untrained.alignment.forms import Form, form, one_space
-from untrained.alignment.matrix import Floats, matrix
+from untrained.alignment.matrix import Floats, Lexicon, matrix
 from untrained.alignment.scheme import GAP, scheme
 from untrained.architecture import Architecture
 from untrained.errors import InputError
@@ -40,6 +40,7 @@ class Population:
         self._forms: dict[Architecture, Form] = {}
         self._numbers: dict[Architecture, int] = {}
         self._table: Floats = np.ones((0, 0))
+        self._lexicons: dict[str, Lexicon] = {}
         self._take(architectures)
 
     def updated(self, architectures: Iterable[Architecture | str]) -> Population:
@@ -80,8 +81,11 @@ class Population:
         rows = known + [one for one in distinct if one not in self._numbers]
         table = np.ones((0, 0))
         if rows:
-            found = scheme(one_space(distinct.values()), self._costs, self._gap, self._legacy)
-            table = matrix([distinct[one] for one in rows], found, known=len(known))
+            name = one_space(distinct.values())
+            found = scheme(name, self._costs, self._gap, self._legacy)
+            # By space, and shared with the populations that come of this one: what tokens are worth never changes.
+            lexicon = self._lexicons.setdefault(name, Lexicon(found.model))
+            table = matrix([distinct[one] for one in rows], found, known=len(known), lexicon=lexicon)
             places = [self._numbers[one] for one in known]
             table[: len(known), : len(known)] = self._table[np.ix_(places, places)]
         self._forms, self._table = forms, table

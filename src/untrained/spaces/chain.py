@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
@@ -37,6 +38,7 @@ from untrained.spaces.chain_rules import (
     pooling_place,
     simplify,
     top,
+    valid,
     violations,
 )
 from untrained.spaces.diagram import Diagram, Node
@@ -107,16 +109,19 @@ class Chain(Space):
         place = -1  # the implicit first gene, behind which a gene can be inserted
         for hit in (rng.random(len(genes) + 1) < chance).tolist():
             place = self._edit(edited, place, rng) if hit else place + 1
-        while edited == genes:
-            self._edit(edited, int(rng.integers(-1, len(genes))), rng)
-        return Architecture(self.name, tuple(edited))
+        return self.edit(architecture, rng) if edited == genes else Architecture(self.name, tuple(edited))
 
     def edit(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        return self.mutate(architecture, rng, rate=0.0)
+        """A drop, an insertion or a redraw at a random place."""
+        genes = list(self.validate(architecture).genes)
+        edited = genes.copy()
+        while edited == genes:
+            self._edit(edited, int(rng.random() * (len(genes) + 1)) - 1, rng)
+        return Architecture(self.name, tuple(edited))
 
     def _edit(self, genes: list[int], place: int, rng: np.random.Generator) -> int:
         """Try one edit of `genes[place]` (-1: the implicit first gene), in place; where the next old gene is then."""
-        operation = ("drop", "insert", "redraw")[int(rng.integers(3))]
+        operation = _drawn(("drop", "insert", "redraw"), rng)
         if operation == "insert":
             symbols = insertable(genes, place + 1, self.limits)
             if symbols:
@@ -138,13 +143,7 @@ class Chain(Space):
         """
         mother, father = self.validate(a).genes, self.validate(b).genes
         end_a, end_b = pooling_place(mother), pooling_place(father)
-        fewest, most = self.limits.features[0], top(self.limits.features)
-        cuts = [
-            (i, j)
-            for i in range(_first_cut(mother), end_a + 1)
-            for j in range(_first_cut(father), end_b)
-            if SYMBOL[father[j]] in FOLLOWS[SYMBOL[mother[i - 1]]] and fewest <= i + end_b - j <= most
-        ]
+        cuts = _cuts(mother, father, self.limits)
         if not cuts:
             return Architecture(self.name, mother[:end_a] + father[end_b:])
         i, j = _drawn(cuts, rng)
@@ -186,9 +185,8 @@ class Chain(Space):
         return tuple(problem for _, problem in violations(self._known(architecture), self.limits))
 
     def validate(self, architecture: Architecture) -> Architecture:
-        problems = self.violations(architecture)
-        if problems:
-            text = self.format(architecture)
+        if not valid(self._known(architecture), self.limits):
+            problems, text = self.violations(architecture), self.format(architecture)
             raise ArchitectureError(f"{text!r} is no architecture of {self.name}: {'; '.join(problems)}")
         return architecture
 
@@ -249,7 +247,20 @@ def _probability(rate: float) -> float:
 
 
 def _drawn(choice: Sequence[Any], rng: np.random.Generator) -> Any:
-    return choice[int(rng.integers(len(choice)))]
+    return choice[int(rng.random() * len(choice))]
+
+
+@lru_cache(64)  # a breeding crosses the same few parents again and again
+def _cuts(mother: tuple[int, ...], father: tuple[int, ...], limits: Limits) -> list[tuple[int, int]]:
+    """(i, j) for which the first i genes of the mother and those of the father from j on make a valid child."""
+    end_a, end_b = pooling_place(mother), pooling_place(father)
+    fewest, most = limits.features[0], top(limits.features)
+    return [
+        (i, j)
+        for i in range(_first_cut(mother), end_a + 1)
+        for j in range(_first_cut(father), end_b)
+        if SYMBOL[father[j]] in FOLLOWS[SYMBOL[mother[i - 1]]] and fewest <= i + end_b - j <= most
+    ]
 
 
 def _first_cut(genes: Sequence[int]) -> int:

@@ -28,6 +28,8 @@ from untrained.spaces.chain_genes import (
 Bounds: TypeAlias = tuple[int, int | None]
 
 _NO_DROPOUT = GENES["O0"]
+_POOLING_GENES = REDRAW["g"]
+_STEPS = {(before, after) for before, allowed in FOLLOWS.items() for after in allowed}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,27 @@ def top(bounds: Bounds) -> float:
 
 def known(genes: Sequence[int]) -> bool:
     """Whether every gene is an index into the vocabulary."""
-    return all(type(gene) is int and 0 <= gene < len(VOCABULARY) for gene in genes)
+    return not genes or ({*map(type, genes)} == {int} and min(genes) >= 0 and max(genes) < len(VOCABULARY))
 
 
 def pooling_place(genes: Sequence[int]) -> int:
     """The index of the first pooling gene: the number of features; the length of a chain that has none."""
-    return next((place for place, gene in enumerate(genes) if gene in REDRAW["g"]), len(genes))
+    for place, gene in enumerate(genes):
+        if gene in _POOLING_GENES:
+            return place
+    return len(genes)
+
+
+def valid(genes: Sequence[int], limits: Limits) -> bool:
+    """Whether a chain has no :func:`violations`, in a fraction of the time."""
+    symbols = [SYMBOL[gene] for gene in genes]
+    if not all(map(_STEPS.__contains__, zip([START, *symbols], [*symbols, END], strict=True))):
+        return False
+    features = pooling_place(genes)  # allowed steps lead to the end through exactly one
+    return (
+        limits.features[0] <= features <= top(limits.features)
+        and limits.dense[0] <= len(genes) - 1 - features <= top(limits.dense)
+    )  # fmt: skip
 
 
 def violations(genes: Sequence[int], limits: Limits) -> Iterator[tuple[int, str]]:

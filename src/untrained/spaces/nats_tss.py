@@ -61,7 +61,8 @@ class NatsTss(Space):
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
         """`a` with one segment of `b`, between two cut points drawn uniformly (hybrid-rank paper)."""
         mother, father = self._own(a), self._own(b)
-        left, right = sorted(rng.choice(len(EDGES) + 1, size=2, replace=False).tolist())
+        first, second = (int(rng.random() * (len(EDGES) + 1 - drawn)) for drawn in (0, 1))
+        left, right = sorted((first, second + (second >= first)))
         return Architecture(self.name, mother[:left] + father[left:right] + mother[right:])
 
     def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
