@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 
 import untrained as un
 from untrained.alignment import Match, align, kernels, similarity, similarity_matrix
+from untrained.alignment.costs import CostModel, chain_legacy
+from untrained.alignment.costs import chain as chain_costs
 from untrained.alignment.matrix import aligned
 from untrained.alignment.scheme import Scheme
 from untrained.architecture import Architecture, Token
 from untrained.errors import ArchitectureError, InputError
+from untrained.spaces.chain_genes import VOCABULARY
 from untrained.spaces.space import space
 
 seeds = st.integers(0, 2**32 - 1)
@@ -112,17 +115,31 @@ def test_affine_gaps_that_open_and_extend_alike_are_linear_gaps(seed: int) -> No
     np.testing.assert_allclose(linear, affine, atol=1e-10)
 
 
-def test_an_independent_implementation_agrees() -> None:
+@pytest.mark.parametrize("gap", [(-0.5, -0.5), (-1.0, -0.25)])
+@pytest.mark.parametrize("model", [chain_costs, chain_legacy])
+def test_an_independent_implementation_agrees_on_2000_pairs(model: CostModel, gap: tuple[float, float]) -> None:
     bio = pytest.importorskip("Bio.Align")
-    rng = np.random.default_rng(0)
-    letters = "ACDEFGHI"
-    table = np.round(rng.normal(0.0, 2.0, (8, 8)), 2)
-    aligner = bio.PairwiseAligner(mode="global", open_gap_score=-1.5, extend_gap_score=-0.25)
+    table = model(VOCABULARY)  # every gene with all of its parameters, so genes are rows
+    aligner = bio.PairwiseAligner(mode="global", open_gap_score=gap[0], extend_gap_score=gap[1])
+    letters = tuple(range(len(VOCABULARY)))
     aligner.substitution_matrix = bio.substitution_matrices.Array(letters, 2, data=table)
-    for _ in range(20):
-        a, b = (rng.integers(0, 8, rng.integers(1, 30)) for _ in range(2))
-        expected = aligner.score(*("".join(letters[i] for i in sequence) for sequence in (a, b)))
-        assert kernels.trace(a, b, table, -1.5, -0.25)[1] == pytest.approx(expected)
+    members = chains(0, 200)
+    rng = np.random.default_rng(1)
+    pairs = [sorted(rng.choice(200, 2, replace=False).tolist(), reverse=step % 2 == 0) for step in range(2000)]
+    expected = [aligner.score(list(members[i].genes), list(members[j].genes)) for i, j in pairs]
+
+    tokens, starts = flat([list(one.genes) for one in members])
+    totals = np.zeros((200, 200))
+    kernels.affine(tokens, starts, table, *gap, 0, True, totals)
+    assert [totals[i, j] for i, j in pairs] == pytest.approx(expected, abs=1e-9)
+    if gap[0] == gap[1]:
+        kernels.linear(tokens, starts, table - 2 * gap[0], 0, True, totals)
+        lengths = np.diff(starts)
+        totals += gap[0] * (lengths[:, None] + lengths)
+        assert [totals[i, j] for i, j in pairs] == pytest.approx(expected, abs=1e-9)
+    for (i, j), score in zip(pairs[:200], expected, strict=False):
+        found = align(members[i], members[j], gap=gap, legacy=model is chain_legacy)
+        assert found.score == pytest.approx(score, abs=1e-9)
 
 
 # -- similarity ----------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from untrained.alignment import Population, diversity, similarity, similarity_ma
 from untrained.alignment import population as module
 from untrained.alignment.forms import forms
 from untrained.alignment.scheme import scheme
+from untrained.architecture import Token
 from untrained.errors import InputError
 from untrained.spaces.space import space
 
@@ -48,6 +49,34 @@ def test_only_rows_of_new_members_are_computed(monkeypatch: pytest.MonkeyPatch) 
     population = Population(pool[:8])
     population.updated([*pool[4:], pool[9], pool[9]])
     assert computed == [(8, 0), (6, 4)]
+
+
+def test_costs_are_asked_about_tokens_once() -> None:
+    asked = []
+
+    def points(a: Token, b: Token) -> float:
+        asked.append((a, b))
+        return 2.0 if a == b else 0.5
+
+    rng = np.random.default_rng(3)
+    pool = [space("nats-sss").sample(rng) for _ in range(12)]
+    population = Population(pool, costs=points)
+    count = len(asked)
+    assert count == len(set(asked)) == 64
+    following = population.updated([space("nats-sss").sample(rng) for _ in range(5)]).updated(pool[:3])
+    assert len(asked) == count
+    np.testing.assert_array_equal(following.matrix, similarity_matrix(pool[:3], costs=points))
+
+
+def test_a_refused_token_leaves_the_population_as_it_was() -> None:
+    def points(a: Token, b: Token) -> float:
+        return -1.0 if a.get("channels") == 64 else float(a == b)
+
+    population = Population(["nats-sss:8:8:8:8:8"], costs=points)
+    for _ in range(2):
+        with pytest.raises(InputError, match="points"):
+            population.updated(["nats-sss:8:8:8:8:64"])
+    assert population.updated(["nats-sss:8:8:8:8:8", "nats-sss:8:8:8:8:16"]).matrix[0, 1] < 1.0
 
 
 @pytest.mark.parametrize(("name", "gap"), [("chain", -0.5), ("chain", (-1.0, -0.25)), ("nats-tss", -0.5)])

@@ -30,7 +30,7 @@ from untrained.nn.chain_blocks import (
 )
 from untrained.spaces.chain import Chain, chain
 from untrained.spaces.chain_genes import FEATURES, FOLLOWS, GENES, LAYERS, RANGE, SYMBOL, TEXTS, VOCABULARY
-from untrained.spaces.chain_rules import Limits
+from untrained.spaces.chain_rules import Limits, valid, violations
 from untrained.spaces.space import create_model, space
 
 TINY = Chain(Limits((1, 3), (0, 2), (1, 3), (0, 2)))
@@ -220,6 +220,22 @@ def assert_uniform(counts: Counter, values) -> None:
     assert set(counts) == set(values)
     expected = sum(counts.values()) / len(values)
     assert max(abs(counts[value] - expected) for value in values) < 5 * expected**0.5
+
+
+@pytest.mark.parametrize("tried", [chain, TINY, FIXED, LEGACY], ids=["default", "tiny", "fixed", "legacy"])
+def test_a_chain_is_valid_if_it_breaks_no_rule(tried: Chain) -> None:
+    rng = np.random.default_rng(7)
+    outcomes = set()
+    for _ in range(2000):
+        genes = list(chain.sample(rng).genes)
+        for _ in range(int(rng.integers(3))):
+            place = int(rng.integers(len(genes)))
+            genes[place : place + int(rng.integers(2))] = rng.integers(len(VOCABULARY), size=rng.integers(2)).tolist()
+        broken = list(violations(genes, tried.limits))
+        assert valid(genes, tried.limits) == (not broken)
+        outcomes.add(bool(broken))
+    assert not valid([], tried.limits)
+    assert outcomes == {True, False}
 
 
 @pytest.mark.parametrize("tried", [chain, TINY, FIXED, LEGACY], ids=["default", "tiny", "fixed", "legacy"])
