@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from untrained.spaces.space import create_model as create_model
     from untrained.spaces.space import space as space
     from untrained.study.correlate import correlate as correlate
+    from untrained.study.evonas import import_evonas as import_evonas
     from untrained.study.search import load_study as load_study
     from untrained.study.search import search as search
     from untrained.study.study import Study as Study
@@ -54,6 +55,7 @@ _HOMES = {
     "create_model": "spaces.space",
     "space": "spaces.space",
     "correlate": "study.correlate",
+    "import_evonas": "study.evonas",
     "load_study": "study.search",
     "search": "study.search",
     "Study": "study.study",

@@ -284,6 +284,8 @@ def test_a_landscape_is_climbed_and_diversity_falls_as_allowed() -> None:
         ({"fallback": "none"}, "fallback"),
         ({"window": lambda progress: (0.0, 0.1)}, "Bounds"),
         ({"window": lambda progress: Bounds(0.0, 0.5 - progress)}, "low < high"),
+        ({"window": lambda progress: Bounds(1.0, 2.0)}, "must allow some change"),
+        ({"population": 1}, "parents <= population"),
     ],
 )
 def test_impossible_options(options: dict[str, object], message: str) -> None:

@@ -62,6 +62,14 @@ def test_impossible_bounds(values: tuple[float, ...]) -> None:
         Bounds(*values)
 
 
+@pytest.mark.parametrize("values", [(1.0, math.inf), (2.0, 3.0), (-math.inf, -1.5)])
+def test_windows_that_exclude_everything(values: tuple[float, float]) -> None:
+    with pytest.raises(InputError, match="must allow some change"):
+        Bounds(*values)
+    assert Bounds(0.999, 1.0).allow(0.0, 1.0)
+    assert Bounds(-math.inf, -1.0).allow(1.0, 0.0)
+
+
 def test_windows_have_names() -> None:
     assert {"rigid", "soft", "absolute", "naive"} <= set(WINDOWS)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -13,7 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import untrained as un
-from untrained.alignment import Match, align, kernels, similarity, similarity_matrix
+from untrained.alignment import (
+    Match,
+    Population,
+    align,
+    chart,
+    cluster,
+    contrasts,
+    kernels,
+    motifs,
+    similarity,
+    similarity_matrix,
+)
 from untrained.alignment.costs import CostModel, chain_legacy
 from untrained.alignment.costs import chain as chain_costs
 from untrained.alignment.matrix import aligned
@@ -284,3 +295,33 @@ def test_the_public_name_is_a_function_before_and_after_the_package_is_imported(
 def test_importing_the_package_compiles_nothing_and_loads_nothing_heavy() -> None:
     code = "import sys, untrained.alignment; sys.exit(bool({'torch', 'numba', 'scipy', 'pandas'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: similarity("chain:C16k3s1-g", "nats-sss:8:8:8:8:8"), "one space, not of chain and nats-sss"),
+        (lambda: similarity_matrix(["chain:C16k3s1-g", "nats-sss:8:8:8:8:8"]), "one space"),
+        (lambda: align("chain:C16k3s1-g", "nats-sss:8:8:8:8:8"), "one space"),
+        (lambda: similarity("chain:C16k3s1-g", "chain:Z"), "unknown gene 'Z'"),
+        (lambda: similarity("chain:C16k3s1-g", Architecture("chain", (9999,))), "0..345"),
+        (lambda: similarity("chain:C16k3s1-g", None), "architectures or their texts, not NoneType"),  # type: ignore[arg-type]
+        (lambda: Population().diversity(), "empty population has no diversity"),
+        (lambda: Population().nearest("chain:C16k3s1-g"), "empty population has no nearest"),
+        (lambda: chart([]), "at least one architecture"),
+        (lambda: motifs([], []), "without members"),
+        (lambda: contrasts(["chain:C16k3s1-g"], []), "as many values"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_in_one_sentence(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        call()
+    assert str(caught.value).split("\n")[0] == str(caught.value) or "at column" in str(caught.value)
+
+
+def test_one_individual_is_a_population() -> None:
+    one = "chain:C16k3s1-g"
+    assert Population([one]).diversity() == 1.0
+    assert str(chart([one])).split() == ["Cg", "Cg"]
+    assert contrasts([one], [1.0]) == []
+    assert cluster(similarity_matrix([one])).cut(count=1).tolist() == [0]

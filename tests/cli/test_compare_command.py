@@ -61,3 +61,7 @@ def test_what_cannot_be_compared(run):
     assert "one space" in run.refused("compare", A, "nats-tss:|none~0|+|none~0|none~1|+|none~0|none~1|none~2|")
     assert "unknown space 'chian'" in run.refused("compare", A, "chian:g")
     assert "unknown gene 'Z'" in run.refused("compare", A, "chain:Z")
+    assert "names no space" in run.refused("compare", A, "")
+    assert "unknown operation 'nor_conv_7x7'" in run.refused(
+        "compare", A, "nats-tss:|nor_conv_7x7~0|+|none~0|none~1|+|none~0|none~1|none~2|"
+    )

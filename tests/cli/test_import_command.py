@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+
+import untrained as un
 from untrained.study.search import load_study
 
 FILE = "cifar10_s4_naive.evonas"
@@ -35,3 +38,37 @@ def test_truncated_files_are_refused_in_one_line(run, shared_data, tmp_path):
     assert "no whole .evonas file" in message
     assert message.count("\n") == 1
     assert "cannot read" in run.refused("studies", "import", "nowhere.evonas")
+
+
+def first_population(shared_data, path, change):
+    """A file with the first population alone, after `change` of its chromosomes."""
+    stored = json.loads((shared_data / "official" / FILE).read_text())
+    kept = {key: value for key, value in stored.items() if key in ("total", "Generation_1")}
+    chromosomes = kept["Generation_1"]["chromosomes"]
+    change(chromosomes)
+    path.write_text(json.dumps(kept))
+    return path
+
+
+def test_populations_of_nobody_and_unknown_genes_are_refused_in_one_line(run, shared_data, tmp_path):
+    empty = first_population(shared_data, tmp_path / "empty.evonas", dict.clear)
+    foreign = first_population(
+        shared_data, tmp_path / "foreign.evonas", lambda them: them.update(new=[{"layer": "LSTM"}])
+    )
+    for path, message in ((empty, "generation 1 has no individuals"), (foreign, "unknown layer 'LSTM'")):
+        refusal = run.refused("studies", "import", path)
+        assert message in refusal
+        assert refusal.count("\n") == 1
+    assert "there is no store" in run.refused("report")
+
+
+def test_one_individual_is_imported_and_reported(run, shared_data, tmp_path):
+    def all_but_one(chromosomes):
+        for name in list(chromosomes)[1:]:
+            del chromosomes[name]
+
+    path = first_population(shared_data, tmp_path / "one.evonas", all_but_one)
+    assert run.done("studies", "import", path).out.startswith("one: 1 complete")
+    run.done("report", "--out", "one.html")
+    assert (tmp_path / "one.html").stat().st_size > 1000
+    assert len(un.import_evonas(path).trials) == 1

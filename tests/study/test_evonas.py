@@ -175,6 +175,7 @@ def test_truncated_files(write: Callable[[Any], Path], share: float) -> None:
         (lambda stored: stored["total"].update(crossover="[]"), "no .evonas file of the chain space"),
         (lambda stored: stored["Generation_2"].pop("chromosomes"), "KeyError 'chromosomes'"),
         (lambda stored: stored.update(Generation_2=None), "TypeError"),
+        (lambda stored: stored["Generation_2"].update(chromosomes={}), "generation 2 has no individuals"),
         (lambda stored: stored["Generation_1"]["individuals_results"].pop("b"), "KeyError 'b'"),
         (lambda stored: stored["Generation_1"]["individuals_results"].update(b=3), "AttributeError"),
         (

@@ -31,6 +31,11 @@ class Bounds:
             raise InputError(
                 f"a window needs low < high and most from 0 to 1, not {self.low}, {self.high}, {self.most}"
             )
+        if self.low >= 1.0 or self.high < -1.0:
+            raise InputError(
+                "a window must allow some change of the median similarity, which lies from -1 to 1, "
+                f"not only those above {self.low} and up to {self.high}"
+            )
 
     def allow(self, before: float, after: float) -> bool:
         """Whether s may go from `before` to `after`."""

@@ -94,6 +94,7 @@ def _matched(
     from untrained.alignment import kernels
 
     if not scheme.linear:
+        # Those left unpaired lie on several paths at once: how many runs they form would be a choice, and none is published.
         raise InputError("operations of a cell are no sequence and have no runs of gaps: give one number as gap")
     cells = [cell for member in members for cell in member.cells or ()]
     totals = np.zeros((len(members), len(members)))

@@ -106,6 +106,8 @@ def _trials(stored: Mapping[str, Any], setup: Mapping[str, Any]) -> Iterator[Tri
     for generation in range(1, len([key for key in stored if key.startswith("Generation_")]) + 1):
         population = stored[f"Generation_{generation}"]
         here: dict[str, int] = {}
+        if not population["chromosomes"]:
+            raise ArchitectureError(f"generation {generation} has no individuals")
         for name, chromosome in population["chromosomes"].items():
             try:
                 architecture = chain.from_chromosome(chromosome, strict=False)
