@@ -23,7 +23,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,7 @@ ARMS = {
     "absolute": Arm("absolute"),
     "ceiling 0.6": Arm(ceiling),
     "rising ceiling": Arm(rising),
+    "ceiling, more mutation": Arm(ceiling, {"decay": -0.02}),
     "naive, 2 elites": Arm("naive", {"elites": 2}),
     "rising ceiling, 2 elites": Arm(rising, {"elites": 2}, "naive, 2 elites"),
 }
@@ -268,12 +269,20 @@ def effects(setting: Setting, found: Mapping[str, list[dict[str, Any]]]) -> None
         )
 
 
+def correlation(fitness: Sequence[float], similarity: Sequence[float]) -> float:
+    """Pearson's; NaN where nothing changes."""
+    if np.ptp(fitness) == 0 or np.ptp(similarity) == 0:
+        return np.nan
+    return float(np.corrcoef(fitness, similarity)[0, 1])
+
+
 def correlations(found: Mapping[str, list[dict[str, Any]]]) -> None:
     """Print, as in Table 3, the correlation of fitness and similarity by seed (the first ten) and its mean."""
     print(f"\n{'Pearson, by seed':26s}   mean ± 95 %      " + " ".join(f"{seed:5d}" for seed in range(10)))
     for name, runs in found.items():
-        r = np.array([np.corrcoef(one["fitness"], one["similarity"])[0, 1] for one in runs])
-        print(f"{name:26s}  {r.mean():+.3f} ± {interval(r):.3f}   " + " ".join(f"{one:5.2f}" for one in r[:10]))
+        r = np.array([correlation(one["fitness"], one["similarity"]) for one in runs])
+        known = r[np.isfinite(r)]
+        print(f"{name:26s}  {known.mean():+.3f} ± {interval(known):.3f}   " + " ".join(f"{one:5.2f}" for one in r[:10]))
 
 
 def main() -> None:

@@ -90,6 +90,8 @@ def foreign(child: Proposal | Trial, known: dict[int, Architecture]) -> float:
 def test_mutation_rate_falls_as_in_the_code(attempt: int, rate: float) -> None:
     assert Diverse(PLACE, fitness, 0)._rate(attempt) == pytest.approx(rate)
     assert Diverse(PLACE, fitness, 0, attempts=99)._rate(90) == 0
+    assert Diverse(PLACE, fitness, 0, decay=-0.02)._rate(attempt) == pytest.approx(0.4 - rate)
+    assert Diverse(PLACE, fitness, 0, attempts=999, decay=-0.02)._rate(900) == 1
 
 
 def test_number_of_edits_is_binomial() -> None:
@@ -281,6 +283,7 @@ def test_a_landscape_is_climbed_and_diversity_falls_as_allowed() -> None:
         ({"elites": 25}, "elites"),
         ({"mutation": 1.5}, "mutation"),
         ({"decay": math.nan}, "decay"),
+        ({"decay": -1.5}, "decay"),
         ({"fallback": "none"}, "fallback"),
         ({"window": lambda progress: (0.0, 0.1)}, "Bounds"),
         ({"window": lambda progress: Bounds(0.0, 0.5 - progress)}, "low < high"),

@@ -57,7 +57,7 @@ class Diverse(Searcher):
     Two different ones of the `parents` best, drawn with probability linear in their rank, cross; each gene of the child
     is edited with probability `mutation`. The whole population is bred at once and compared, unscored, with the one
     before; up to `attempts` times, while the mutation rate falls by `decay` after the first attempt and every five
-    later ones. If none fits, the one closest to the window is taken; fallback `legacy`: the one that changes least.
+    later ones (a negative `decay` lets it rise: only so can populations that are too alike be bred apart). If none fits, the one closest to the window is taken; fallback `legacy`: the one that changes least.
 
     window: rigid, soft, absolute, naive (one attempt, no control), or any that is registered; from Python also a
     function of g/N for generation g of `generations`. Later generations count as the last. `elites` of the best live
@@ -91,8 +91,8 @@ class Diverse(Searcher):
                 "diverse needs generations >= 1, attempts >= 1 and 0 <= elites < population, "
                 f"not {generations}, {attempts} and {elites}"
             )
-        if not (0.0 <= mutation <= 1.0 and 0.0 <= decay <= 1.0):
-            raise InputError(f"mutation and decay are probabilities in [0, 1], not {mutation} and {decay}")
+        if not (0.0 <= mutation <= 1.0 and -1.0 <= decay <= 1.0):
+            raise InputError(f"mutation lies in [0, 1] and decay in [-1, 1], not at {mutation} and {decay}")
         if fallback not in FALLBACKS:
             raise InputError(f"fallback is one of {', '.join(FALLBACKS)}, not {fallback!r}")
         self.window = WINDOWS[window] if isinstance(window, str) else window
@@ -187,7 +187,7 @@ class Diverse(Searcher):
 
     def _rate(self, attempt: int) -> float:
         """The mutation rate of an attempt (from 0)."""
-        return max(0.0, self.mutation - self.decay * -(-attempt // PATIENCE))
+        return min(1.0, max(0.0, self.mutation - self.decay * -(-attempt // PATIENCE)))
 
     def _bounds(self, generation: int) -> Bounds:
         bounds = self.window(min(1.0, generation / self.generations))
