@@ -57,7 +57,8 @@ class Diverse(Searcher):
     Two different ones of the `parents` best, drawn with probability linear in their rank, cross; each gene of the child
     is edited with probability `mutation`. The whole population is bred at once and compared, unscored, with the one
     before; up to `attempts` times, while the mutation rate falls by `decay` after the first attempt and every five
-    later ones (a negative `decay` lets it rise: only so can populations that are too alike be bred apart). If none fits, the one closest to the window is taken; fallback `legacy`: the one that changes least.
+    later ones. A negative `decay` lets it rise: only so can populations that are too alike be bred apart. If none fits,
+    the one closest to the window is taken; fallback `legacy`: the one that changes least.
 
     window: rigid, soft, absolute, naive (one attempt, no control), or any that is registered; from Python also a
     function of g/N for generation g of `generations`. Later generations count as the last. `elites` of the best live
