@@ -175,6 +175,12 @@ def test_a_folder_of_pictures_from_search_to_trained_winner_and_report(run, fold
         (["--train", "--recipe", "slow"], "unknown recipe 'slow'"),
         (["--report", "."], "is a folder"),
         (["--store", "."], "store"),
+        (["--objective", "nwott"], "unknown objective 'nwott'; did you mean 'nwot'"),
+        (["--objective", "nwot", "--metric", "ni"], "both given"),
+        (["--objective", "accuracy", "--epochs", "3"], "write the objective as 'accuracy(epochs=3)'"),
+        (["--objective", "table:x"], "give --table FILE"),
+        (["--objective", "table:x", "--table", "nowhere.csv"], "no table 'nowhere.csv'"),
+        (["--limit", "latency<5"], "known quantities: params, macs, latency_ms, table:COLUMN"),
     ],
 )
 def test_bad_input_is_refused_before_any_work(run, words, meant):
@@ -203,6 +209,67 @@ def test_images_without_labels_can_be_searched_but_not_trained_on(run, tmp_path)
     assert "needs labels" in run.refused("search", "--data", "plain.npz", "--metrics", "nwot", "--train")
     run.search("--data", "plain.npz", "--evaluations", 3, "--name", "other")
     assert "snip" in run.refused("search", "--data", "plain.npz", "--metrics", "snip")
+
+
+def test_a_front_is_printed_and_continued(run, tmp_path):
+    words = [
+        "search",
+        "--objective",
+        "nwot",
+        "--objective",
+        "-params",
+        "--limit",
+        "params<7k",
+        "--target",
+        "channels=4,cells=1",
+    ]
+    words += ["--workers", 1, "--no-report", "--name", "front"]
+    text = run.done(*words, "--evaluations", 8).out
+    study = load_study("untrained.db", "front")
+    assert f"the compromise of a front of {len(study.front)} networks, of 8 trials: #{study.best_trial.number}" in text
+    assert f"rejected: {study.counts()['rejected']} by params<7,000" in text
+    table = text.partition("the front, by nwot")[2].partition("rejected:")[0].splitlines()[3:]
+    rows = [line.split() for line in table if line.strip()]
+    assert {int(row[0]) for row in rows} == {trial.number for trial in study.front}
+    scores = [float(row[1].replace(",", "")) for row in rows]
+    assert scores == sorted(scores, reverse=True)
+
+    document = run.done(*words, "--evaluations", 8, "--json").json
+    assert [one["number"] for one in document["front"]] == [trial.number for trial in study.front]
+    assert document["rejected"] == {"params<7,000": study.counts()["rejected"]}
+    assert document["best"] == document["front"][0]
+    resume = shlex.split(document["resume"])[1:]
+    assert "--objective -params" in document["resume"]
+    again = run.done(*resume, "--no-report", "--workers", 1, "--json")
+    assert again.json["evaluations"] == 16
+    assert again.json["setup"] == document["setup"]
+    plain = run.search("--evaluations", 3, "--name", "plain", "--json").json
+    assert (plain["front"], plain["rejected"]) == (None, {})
+
+
+def test_tables_are_looked_up_and_named_in_the_command(run, tmp_path):
+    from untrained.spaces.space import space
+
+    place = space("nats-tss")
+    cells = [place.at(number) for number in range(place.size)]
+    lines = ["architecture,acc,epoch", *(f"{place.format(one)},{sum(one.genes)},3" for one in cells)]
+    (tmp_path / "t a.csv").write_text("\n".join(lines))
+    words = [
+        "search",
+        "--objective",
+        "table:acc",
+        "--table",
+        "t a.csv",
+        "--table-cost",
+        "epoch*12",
+        "--algorithm",
+        "random",
+    ]
+    first = run.done(*words, "--evaluations", 6, "--workers", 1, "--no-report", "--json").json
+    assert first["best"]["values"]["simulated_seconds"] == 36
+    resume = shlex.split(first["resume"])[1:]
+    again = run.done(*resume, "--workers", 1, "--no-report", "--json").json
+    assert (again["evaluations"], again["setup"]) == (12, first["setup"])
 
 
 def test_when_nothing_can_be_scored_the_reason_is_told(run, monkeypatch):

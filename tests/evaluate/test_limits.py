@@ -27,6 +27,10 @@ from untrained.evaluate.limits import QUANTITIES, Limit, broken
         ("params<2.5e3k", "params", "<", 2.5e6),
         ("params<1,234,567", "params", "<", 1234567),
         ("params<1_234_567", "params", "<", 1234567),
+        ("latency_ms<5", "latency_ms", "<", 5),
+        ("Latency_ms( batch = 8 ) < 5", "latency_ms(batch=8)", "<", 5),
+        ("table:cifar10__fpga_latency<=2.5", "table:cifar10__fpga_latency", "<=", 2.5),
+        (" table:Time (ms) <3", "table:Time (ms)", "<", 3),
     ],
 )
 def test_what_can_be_written(text: str, quantity: str, comparison: str, bound: float) -> None:
@@ -49,6 +53,9 @@ def test_what_cannot(text: str) -> None:
 def test_quantities_that_are_not_known_are_named() -> None:
     with pytest.raises(LimitError, match=f"'flops'; known quantities: {', '.join(QUANTITIES)}"):
         Limit.parse("flops<5M")
+    for text in ("accuracy>0.9", "nwot>3", "params(batch=3)<5"):
+        with pytest.raises(LimitError, match="known quantities"):
+            Limit.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -84,3 +91,10 @@ def test_the_first_broken_limit_speaks() -> None:
     assert broken(limits, {"params": 500, "macs": 2_000_000}) == "macs 2,000,000 breaks macs<1,000,000"
     assert broken(limits, {"params": 10, "macs": 0}) == "params 10 breaks params>10"
     assert broken([], {}) is None
+
+
+def test_values_that_are_no_whole_numbers_and_missing_ones() -> None:
+    limits = [Limit.parse("latency_ms<5")]
+    assert broken(limits, {"latency_ms": 5.0625}) == "latency_ms 5.062 breaks latency_ms<5"
+    assert broken(limits, {"latency_ms": None}) == "latency_ms without a value breaks latency_ms<5"
+    assert broken(limits, {"latency_ms": 4.99}) is None

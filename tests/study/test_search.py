@@ -91,7 +91,8 @@ def test_limits_reject_before_anything_is_scored() -> None:
 
 
 def test_impossible_limits_are_refused_with_what_there_is(tmp_path) -> None:
-    with pytest.raises(LimitError, match=r"none of 300 .* params<1,000.* params from 4,\d\d\d to 17,534"):
+    near = r"none of 300 .* params<1,000; the nearest has params 4,\d\d\d; they have params from 4,\d\d\d to 17,534"
+    with pytest.raises(LimitError, match=near):
         quick(target="channels=4,cells=1", limits=["params<1k"], store=tmp_path / "runs.db")
     assert not (tmp_path / "runs.db").exists()
 

@@ -64,15 +64,24 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 def test_look_ups_give_value_and_cost(tmp_path: Path) -> None:
     table = Table.read(written(tmp_path, "csv"), nats_tss)
-    lookup = Lookup(table, ("accuracy",), cost="cost")
+    lookup = Lookup(table, ("accuracy",), cost="cost", factor=12, prefix="table:")
     found = lookup(nats_tss.at(4), seed=0)
-    assert (dict(found.values), found.seconds) == ({"accuracy": 4.0}, 2.5)
+    assert (dict(found.values), found.seconds) == ({"table:accuracy": 4.0, "simulated_seconds": 30.0}, 0.0)
     other = nats_tss.parse(
         "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|"
     )
     missing = lookup(other, seed=0)
-    assert missing.values == {"accuracy": None}
-    assert "not in the table" in missing.reasons["accuracy"]
+    assert (missing.values, missing.rejected) == ({}, "not in the table")
     assert Lookup(table, ("accuracy", "cost"), ("cost",)).directions == {"accuracy": 1, "cost": -1}
     with pytest.raises(InputError):
         Lookup(table, ())
+
+
+def test_the_digest_is_that_of_the_numbers(tmp_path: Path) -> None:
+    one, two = (Table.read(written(tmp_path, suffix), nats_tss) for suffix in ("csv", "parquet"))
+    assert one.digest == two.digest
+    changed = one.values.astype(float)
+    changed.iloc[0, 0] += 1e-9
+    renamed = one.values.rename(columns={"accuracy": "acc"})
+    others = [Table(nats_tss, one.architectures, changed), Table(nats_tss, one.architectures, renamed)]
+    assert len({table.digest for table in (one, *others, Table(nats_tss, one.architectures[::-1], one.values))}) == 4

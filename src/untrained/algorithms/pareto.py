@@ -52,3 +52,15 @@ def crowding(scores: np.ndarray) -> np.ndarray:
             distance[order[1:-1]] += (steps[2:] - steps[:-2]) / extent
             distance[order[[0, -1]]] = np.inf
     return distance
+
+
+def distance_to_ideal(scores: np.ndarray) -> np.ndarray:
+    """How far each of the n points of one front (n, m) is from the best of all objectives: Euclidean, with each objective
+    scaled to 0..1 over the front."""
+    largest = np.maximum(
+        np.abs(scores).max(axis=0, initial=0.0), np.finfo(float).tiny
+    )  # the range of huge values overflows
+    scaled = scores / largest
+    best = scaled.max(axis=0, initial=-np.inf)
+    extent = best - scaled.min(axis=0, initial=np.inf)
+    return np.asarray(np.sqrt((((best - scaled) / np.where(extent > 0, extent, 1.0)) ** 2).sum(axis=1)))

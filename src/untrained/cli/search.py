@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 from untrained.cli.options import STORE, Json, Store, make_folder_of, read_settings, split_names
 
 if TYPE_CHECKING:
+    from untrained.algorithms.trial import Trial
     from untrained.report.training_run import TrainingRun
     from untrained.study.study import Study
 
@@ -27,8 +29,19 @@ def search(
         list[str] | None, typer.Option(help="A metric; repeat for several. Default: ni, nwot, logsynflow.")
     ] = None,
     metrics: Annotated[str, typer.Option(help="Several metrics, separated by commas.")] = "",
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Instead of metrics, one of several things wanted at once; repeat. A metric, params, macs, latency_ms, "
+            "accuracy (real training, as in 'accuracy(epochs=3)') or table:COLUMN; low is wanted of -NAME.",
+        ),
+    ] = None,
     ranking: Annotated[
-        str | None, typer.Option(help="How scores become one order. Default: single for one metric, else rank_sum.")
+        str | None,
+        typer.Option(
+            help="How scores become one order. Default: single for one, rank_sum for metrics, pareto for objectives."
+        ),
     ] = None,
     algorithm: Annotated[str, typer.Option(help="How to search; `untrained algorithms` lists them.")] = "genetic",
     option: Annotated[
@@ -42,7 +55,20 @@ def search(
     ] = None,
     limit: Annotated[
         list[str] | None,
-        typer.Option(metavar="LIMIT", help="As in 'params<500k' or 'macs<=40M', of the target; may be repeated."),
+        typer.Option(
+            metavar="LIMIT",
+            help="As in 'params<500k', 'macs<=40M' or 'latency_ms<5', of the target, or 'table:COLUMN<3'; may be repeated.",
+        ),
+    ] = None,
+    table: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="A parquet or csv table of architectures, for table:COLUMN; may be repeated."
+        ),
+    ] = None,
+    table_cost: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="The column of simulated seconds, also as in 'epoch_time*12'."),
     ] = None,
     skeleton: Annotated[
         str | None, typer.Option(help="The network that is scored. Default: the small one that the space names.")
@@ -78,18 +104,26 @@ def search(
         from untrained.cli.report import default_page, kept_runs
         from untrained.cli.terminal import notes
         from untrained.errors import InputError
-        from untrained.study.search import TRIO, open_search
+        from untrained.evaluate.quantities import kind_of, split_sign
+        from untrained.study.search import open_search
 
         told = notes()
+        if (
+            epochs is not None
+            and not train
+            and any(kind_of(split_sign(one)[0]) == "accuracy" for one in objective or [])
+        ):
+            raise InputError(f"--epochs is for --train; write the objective as 'accuracy(epochs={epochs})'")
         if train:
             _check_recipe(recipe)
         make_folder_of(store)
         if report is not None and os.path.isdir(report):
             raise typer.BadParameter(f"{report} is a folder; give it a file name", param_hint="--report")
         study = open_search(
-            space, data, metrics=split_names([*(metric or []), metrics]) or TRIO, ranking=ranking,
-            algorithm=algorithm, options=read_settings(option or []), seed=seed, store=store, name=name,
-            limits=limit or [], skeleton=skeleton, target=target, image_size=image_size,
+            space, data, metrics=split_names([*(metric or []), metrics]) or None, objectives=objective or [],
+            ranking=ranking, algorithm=algorithm, options=read_settings(option or []), seed=seed, store=store, name=name,
+            limits=limit or [], tables=table or [], table_cost=table_cost, skeleton=skeleton, target=target,
+            image_size=image_size,
         )  # fmt: skip
         if train and study.setup["num_classes"] is None:
             raise InputError(f"--train needs labels, and the images {study.setup['data']!r} have none")
@@ -221,11 +255,14 @@ def _print_json(study: Study, page: Path | None, runs: list[TrainingRun], evalua
     from untrained.cli.records import study_record, trial_record
     from untrained.cli.terminal import print_json
     from untrained.report.command import resume_command
+    from untrained.report.losses import rejected
 
     document: dict[str, Any] = {
         **study_record(study),
         "best": trial_record(study, study.best_trial),
         "top": [trial_record(study, trial) for trial in study.best_trials[:TOP]],
+        "front": [trial_record(study, trial) for trial in study.front] if study.has_front else None,
+        "rejected": dict(rejected(study)),
         "training": [asdict(run) for run in runs],
         "report": None if page is None else str(page),
         "resume": resume_command(study, 2 * max(evaluations, study.evaluations), more),
@@ -236,29 +273,35 @@ def _print_json(study: Study, page: Path | None, runs: list[TrainingRun], evalua
 def _print(study: Study, page: Path | None, runs: list[TrainingRun], evaluations: int, more: list[str]) -> None:
     from untrained.cli.terminal import count, number, results, table
     from untrained.report.command import resume_command
+    from untrained.report.losses import rejected
     from untrained.report.sizes import target_size
 
     out = results()
     best = study.best_trial
     size = target_size(study, best.architecture)
-    out.print(f"best of {study.evaluations:,} trials: #{best.number}\n")
+    front = study.front if study.has_front else []
+    which = f"the compromise of a front of {len(front):,} networks, of" if front else "best of"
+    out.print(f"{which} {study.evaluations:,} trials: #{best.number}\n")
     out.print(study.space.draw(best.architecture).text(out.width))
     out.print(f"\n{best.architecture}\n")
-    rows = table("", ">best")
+    rows = table("", ">compromise" if front else ">best")
     for name in study.directions:
         rows.add_row(name, number(best.values.get(name)))
     for name, value in (("params", size.parameters), ("macs", size.macs)):
         if name not in study.directions:
             rows.add_row(name, count(value))
     out.print(rows)
-    sized = "params" not in study.directions
-    top = table(">#", *(f">{name}" for name in study.directions), *([">params"] * sized), "~architecture")
-    for trial in study.best_trials[:TOP]:
-        scores = [number(trial.values.get(name)) for name in study.directions]
-        params = [count(target_size(study, trial.architecture).parameters)] * sized
-        top.add_row(str(trial.number), *scores, *params, study.space.format(trial.architecture))
-    out.print("\nthe best, first to last:")
-    out.print(top)
+    if front:
+        first, direction = next(iter(study.directions.items()))
+        ordered = sorted(front, key=lambda trial: -direction * (trial.values[first] or 0.0))
+        out.print(f"\nthe front, by {first}: no other trial is as good in everything and better in something")
+        _print_trials(study, ordered)
+    else:
+        out.print("\nthe best, first to last:")
+        _print_trials(study, study.best_trials[:TOP])
+    counts = rejected(study)
+    if counts:
+        out.print("rejected: " + "; ".join(f"{times:,} by {why}" for why, times in counts))
     if runs:
         out.print()
         trained = table("trained", ">test accuracy", ">params", ">epochs", ">seconds")
@@ -273,3 +316,16 @@ def _print(study: Study, page: Path | None, runs: list[TrainingRun], evaluations
     if page is not None:
         out.print(f"report: {page}")
     out.print(f"to search on:\n  {resume_command(study, 2 * max(evaluations, study.evaluations), more)}")
+
+
+def _print_trials(study: Study, trials: Sequence[Trial]) -> None:
+    from untrained.cli.terminal import count, number, results, table
+    from untrained.report.sizes import target_size
+
+    sized = "params" not in study.directions
+    rows = table(">#", *(f">{name}" for name in study.directions), *([">params"] * sized), "~architecture")
+    for trial in trials:
+        scores = [number(trial.values.get(name)) for name in study.directions]
+        params = [count(target_size(study, trial.architecture).parameters)] * sized
+        rows.add_row(str(trial.number), *scores, *params, study.space.format(trial.architecture))
+    results().print(rows)

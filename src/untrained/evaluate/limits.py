@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from untrained.errors import LimitError
+from untrained.evaluate.quantities import LATENCY, SIZES, TABLE, kind_of
 
-QUANTITIES = ("params", "macs")
+QUANTITIES = (*SIZES, LATENCY, f"{TABLE}COLUMN")
 _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}
 _NUMBER = r"(?:[0-9][0-9,_]*(?:\.[0-9]+)?|\.[0-9]+)(?:e[+-]?[0-9]+)?"
-_PATTERN = re.compile(rf"\s*([a-z_]+)\s*(<=|>=|<|>)\s*({_NUMBER})\s*([a-z]?)\s*", re.IGNORECASE)
+_QUANTITY = rf"{TABLE}[^<>=]+?|[a-z_]+(?:\([^()<>]*\))?"
+_PATTERN = re.compile(rf"\s*({_QUANTITY})\s*(<=|>=|<|>)\s*({_NUMBER})\s*([a-z]?)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A bound on a quantity, as in ``params<500k``."""
+    """A bound on a quantity, as in ``params<500k``, ``latency_ms<5`` or ``table:COLUMN<=3``."""
 
     quantity: str
     comparison: str
@@ -34,9 +35,10 @@ class Limit:
             bound = float(re.sub("[,_]", "", found[3])) * _UNITS.get(found[4].lower(), math.inf)
         if found is None or not math.isfinite(bound):
             raise LimitError(f"{text!r} is no limit; expected something like 'params<500k' or 'macs<=40M'")
-        if found[1].lower() not in QUANTITIES:
+        quantity = found[1] if found[1].startswith(TABLE) else found[1].lower().replace(" ", "")
+        if kind_of(quantity) not in ("size", "latency", "table") or ("(" in quantity and kind_of(quantity) == "size"):
             raise LimitError(f"cannot limit {found[1]!r}; known quantities: {', '.join(QUANTITIES)}")
-        return cls(found[1].lower(), found[2], bound)
+        return cls(quantity, found[2], bound)
 
     def allows(self, value: float) -> bool:
         """Whether `value` is within the limit."""
@@ -55,15 +57,17 @@ class Limit:
         return f"{self.quantity}{self.comparison}{number}"
 
 
-class Sizes(Protocol):
-    """Anything that gives a quantity by name."""
-
-    def __getitem__(self, quantity: str, /) -> float: ...
-
-
-def broken(limits: Iterable[Limit], sizes: Sizes) -> str | None:
-    """What the first broken limit says about `sizes`, or None when all are kept."""
+def broken(limits: Iterable[Limit], values: Mapping[str, float | None]) -> str | None:
+    """What the first broken limit says about `values`, or None when all are kept; no value keeps no limit."""
     for limit in limits:
-        if not limit.allows(sizes[limit.quantity]):
-            return f"{limit.quantity} {sizes[limit.quantity]:,.0f} breaks {limit}"
+        value = values[limit.quantity]
+        if value is None:
+            return f"{limit.quantity} without a value breaks {limit}"
+        if not limit.allows(value):
+            return f"{limit.quantity} {shown(value)} breaks {limit}"
     return None
+
+
+def shown(value: float) -> str:
+    """A quantity for people."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"

@@ -10,17 +10,24 @@ import numpy as np
 from untrained.architecture import Architecture
 from untrained.errors import InputError
 from untrained.evaluate.outcome import Outcome
+from untrained.evaluate.quantities import SIMULATED
 from untrained.tables.table import Table
 
 
 @dataclass(frozen=True)
 class Lookup:
-    """The quantities `targets` of a table. `cost` names the column of seconds that one evaluation would have taken."""
+    """The quantities `targets` of a table, each under the name of its column after `prefix`.
+
+    cost: the column of seconds that one evaluation would have taken, `factor` times: an epoch's seconds times the epochs,
+    say. They are recorded as `simulated_seconds`. An architecture that the table does not have is rejected.
+    """
 
     table: Table
     targets: tuple[str, ...]
     lower_is_better: tuple[str, ...] = ()
     cost: str | None = None
+    factor: float = 1.0
+    prefix: str = ""
 
     def __post_init__(self) -> None:
         for name in (*self.targets, *self.lower_is_better, *([self.cost] if self.cost else [])):
@@ -30,16 +37,15 @@ class Lookup:
 
     @property
     def directions(self) -> Mapping[str, int]:
-        return {name: -1 if name in self.lower_is_better else 1 for name in self.targets}
+        return {self.prefix + name: -1 if name in self.lower_is_better else 1 for name in self.targets}
 
     def __call__(self, architecture: Architecture, *, seed: int) -> Outcome:
-        """The row of `architecture`; an architecture that is not in the table has no values, and says so."""
         row = self.table.row(architecture)
         if row is None:
-            return Outcome(dict.fromkeys(self.targets), dict.fromkeys(self.targets, "not in the table"))
-        values = {name: float(self.table.column(name)[row]) for name in self.targets}
-        return Outcome(
-            {name: value if np.isfinite(value) else None for name, value in values.items()},
-            {name: "no value in the table" for name, value in values.items() if not np.isfinite(value)},
-            float(self.table.column(self.cost)[row]) if self.cost else 0.0,
-        )
+            return Outcome(rejected="not in the table")
+        found = {self.prefix + name: float(self.table.column(name)[row]) for name in self.targets}
+        values = {name: value if np.isfinite(value) else None for name, value in found.items()}
+        if self.cost:
+            seconds = self.factor * float(self.table.column(self.cost)[row])
+            values |= {SIMULATED: seconds} if np.isfinite(seconds) else {}
+        return Outcome(values, {name: "no value in the table" for name, value in values.items() if value is None})

@@ -11,8 +11,9 @@ from untrained.architecture import Architecture
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """values: by objective, None where there is none; reasons: why, by objective; seconds: what it took; costs: of
-    those, by objective; rejected: the limit that the architecture breaks, in which case nothing was evaluated."""
+    """values: by objective, None where there is none, then whatever else was learnt; reasons: why, by objective; seconds:
+    what it took; costs: of those, by objective; rejected: the limit that the architecture breaks, or why else it cannot be
+    evaluated, in which case there are no values."""
 
     values: Mapping[str, float | None] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)

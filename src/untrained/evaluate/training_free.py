@@ -1,4 +1,4 @@
-"""Evaluation without training: metrics on a small stand-in, sizes of the network that would be trained."""
+"""Evaluation without training: metrics on a small stand-in."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import torch
-
 from untrained.architecture import Architecture
-from untrained.evaluate.limits import Limit, broken
 from untrained.evaluate.outcome import Outcome
+from untrained.evaluate.sizes import size_of
 from untrained.metrics.metric import Metric, find_metrics, score
-from untrained.probe.probe import Size
 from untrained.spaces.space import Skeleton, Space
 
 if TYPE_CHECKING:
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
 class TrainingFree:
     """Scores architectures of `space` by `metrics` on one fixed batch.
 
-    skeleton: what is scored; target: what would be trained, and what `params`, `macs` and limits are counted on.
+    skeleton: what is scored; target: what would be trained, and what the metrics of size are counted on.
     """
 
     space: Space
@@ -35,7 +32,6 @@ class TrainingFree:
     num_classes: int
     skeleton: Skeleton
     target: Skeleton
-    limits: tuple[Limit, ...] = ()
 
     @cached_property
     def _metrics(self) -> list[Metric]:
@@ -49,24 +45,12 @@ class TrainingFree:
         # Formulas are looked up again on the other side: only names travel.
         return {key: value for key, value in self.__dict__.items() if key != "_metrics"}
 
-    def size(self, architecture: Architecture) -> Size:
-        """Parameters and MACs of the target network, without building its weights."""
-        _, channels, height, width = self.images.shape
-        with torch.device("meta"):
-            network = self.space.build(
-                architecture, num_classes=self.num_classes, in_chans=channels, skeleton=self.target
-            )
-        return Size(network, (channels, height, width))
-
     def __call__(self, architecture: Architecture, *, seed: int) -> Outcome:
         start = time.perf_counter()
         size = None
-        if self.limits or any("size" in metric.needs or "(" in metric.name for metric in self._metrics):
-            size = self.size(architecture)
-            # Limits are for what may be handed over; a super-network is larger than any of its answers.
-            why = broken(self.limits, size) if self.space.answer(architecture) is not None else None
-            if why is not None:
-                return Outcome(rejected=why, seconds=time.perf_counter() - start)
+        if any("size" in metric.needs or "(" in metric.name for metric in self._metrics):
+            _, channels, height, width = self.images.shape
+            size = size_of(self.space, architecture, self.target, (channels, height, width), self.num_classes)
         readings = score(
             architecture, self.images, self.labels, self._metrics,
             seed=seed, num_classes=self.num_classes, skeleton=self.skeleton, size=size,

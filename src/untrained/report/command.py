@@ -16,16 +16,26 @@ def resume_command(study: Study, evaluations: int, more: Sequence[str] = ()) -> 
     """
     setup, store = study.setup, study.journal.path
     source = setup.get("source")
-    if store is None or source is None or "given" in setup:
+    tables = setup.get("tables") or []
+    if store is None or source is None or None in tables or "given" in setup:
         return None
     _, height, width = setup["image_shape"]
     words = ["untrained", "search", "--space", setup["space"], "--data", source]
-    words += ["--metrics", ",".join(setup["metrics"]), "--ranking", setup["ranking"]]
+    if setup.get("objectives"):
+        for objective, direction in setup["objectives"].items():
+            words += ["--objective", objective if direction > 0 else f"-{objective}"]
+    else:
+        words += ["--metrics", ",".join(setup["metrics"])]
+    words += ["--ranking", setup["ranking"]]
     words += ["--algorithm", setup["algorithm"]]
     for option, value in setup["options"].items():
         words += ["--option", f"{option}={value}"]
     for limit in setup["limits"]:
         words += ["--limit", limit]
+    for table in tables:
+        words += ["--table", table]
+    if setup.get("table_cost"):
+        words += ["--table-cost", setup["table_cost"]]
     words += ["--skeleton", _skeleton(study, "skeleton"), "--target", _skeleton(study, "target")]
     if height == width and (source, height) != ("digits", 8):
         words += ["--image-size", str(height)]

@@ -26,5 +26,10 @@ def lost(study: Study) -> list[tuple[tuple[str, str], int]]:
     return counts.most_common()
 
 
+def rejected(study: Study) -> list[tuple[str, int]]:
+    """(limit, or why else; number of trials that it rejected), most frequent first."""
+    return [(why, times) for (what, why), times in lost(study) if what == "rejected"]
+
+
 def _without_numbers(text: str) -> str:
     return re.sub(r"(?<![A-Za-z_])\d[\d.,]*(e[+-]?\d+)?", "#", text)

@@ -14,19 +14,11 @@ if TYPE_CHECKING:
 
 def target_size(study: Study, architecture: Architecture) -> Size:
     """Parameters and MACs of the target network of `architecture`, without building its weights."""
-    import torch
-
-    from untrained.probe.probe import Size
+    from untrained.evaluate.sizes import size_of
 
     channels, height, width = study.setup["image_shape"]
-    with torch.device("meta"):
-        network = study.space.build(
-            architecture,
-            num_classes=study.setup["num_classes"] or 10,
-            in_chans=channels,
-            skeleton=study.setup["target"],
-        )
-    return Size(network, (channels, height, width))
+    target = study.space.skeleton(study.setup["target"])
+    return size_of(study.space, architecture, target, (channels, height, width), study.setup["num_classes"] or 10)
 
 
 def known_size(study: Study, architecture: Architecture) -> Size | None:

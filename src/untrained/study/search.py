@@ -9,24 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from untrained.algorithms.fitness import Fitness
 from untrained.algorithms.given import Given
-from untrained.algorithms.searcher import make_searcher
+from untrained.algorithms.searcher import Searcher, make_searcher
 from untrained.algorithms.trial import Trial
 from untrained.architecture import Architecture
-from untrained.errors import InputError, LimitError
+from untrained.errors import InputError
 from untrained.registry import RANKINGS, SPACES
-from untrained.seeds import derive, generator
+from untrained.seeds import derive
 from untrained.spaces.space import Skeleton, Space
 from untrained.spaces.space import space as find_space
 from untrained.study.journal import Journal, StudyRecord
 from untrained.study.study import Study, check_budget, check_setup, same_setup
 
 if TYPE_CHECKING:
-    from untrained.evaluate.training_free import TrainingFree
     from untrained.images.image_set import ImageSet
 
 TRIO = ("ni", "nwot", "logsynflow")
 AHEAD = 8
-FEASIBLE_DRAWS = 300
 SKIPPED_NAMED = 3
 
 _log = logging.getLogger(__name__)
@@ -36,7 +34,8 @@ def search(
     space: str | Space = "nats-tss",
     data: Any = "digits",
     *,
-    metrics: str | Iterable[str] = TRIO,
+    metrics: str | Iterable[str] | None = None,
+    objectives: str | Iterable[str] = (),
     ranking: str | None = None,
     algorithm: str = "genetic",
     options: Mapping[str, Any] | None = None,
@@ -45,6 +44,8 @@ def search(
     store: str | Path | Journal | None = None,
     name: str | None = None,
     limits: str | Iterable[str] = (),
+    tables: Any = (),
+    table_cost: str | None = None,
     skeleton: Skeleton | str | None = None,
     target: Skeleton | str | None = None,
     image_size: int | None = None,
@@ -56,15 +57,20 @@ def search(
 
     data: `"digits"`, a path, arrays or an `ImageSet`; its images are drawn once from `seed`, the same for every candidate.
     metrics, ranking: what is scored and how scores become one order (`single` for one metric, else `rank_sum`).
-    skeleton: what is scored, by default the small one that the space names; target: what would be trained, and what
-    `limits` such as `"params<500k"` are counted on (the benchmark's own by default). store, name: where the study is kept;
-    the same name continues it.
-    workers: processes; the study is the same for any number. Raises `InputError` before any work starts.
+    objectives, instead of metrics: several things wanted at once, whose answer is a front (`study.front`; ranking
+    `pareto`): metrics, `params`, `macs`, `latency_ms`, `accuracy` after real training, `table:COLUMN` of the `tables`; low
+    is wanted of `-name`. table_cost: the column of simulated seconds, as in `"epoch_time*12"`.
+    skeleton: what is scored or trained, by default the small one that the space names; target: what would be trained in
+    the end, and what sizes, latency and `limits` such as `"params<500k"` are taken of (the benchmark's own by default).
+    store, name: where the study is kept; the same name continues it. workers: processes; the study is the same for any
+    number, unless it measures latency.
+    Raises `InputError` before any work starts.
     """
     check_budget(evaluations, workers, timeout)
     study = open_search(
-        space, data, metrics=metrics, ranking=ranking, algorithm=algorithm, options=options, seed=seed, store=store,
-        name=name, limits=limits, skeleton=skeleton, target=target, image_size=image_size,
+        space, data, metrics=metrics, objectives=objectives, ranking=ranking, algorithm=algorithm, options=options,
+        seed=seed, store=store, name=name, limits=limits, tables=tables, table_cost=table_cost, skeleton=skeleton,
+        target=target, image_size=image_size,
     )  # fmt: skip
     study.run(evaluations, workers=workers, timeout=timeout, on_trial=on_trial)
     return study
@@ -74,7 +80,8 @@ def open_search(
     space: str | Space = "nats-tss",
     data: Any = "digits",
     *,
-    metrics: str | Iterable[str] = TRIO,
+    metrics: str | Iterable[str] | None = None,
+    objectives: str | Iterable[str] = (),
     ranking: str | None = None,
     algorithm: str = "genetic",
     options: Mapping[str, Any] | None = None,
@@ -82,6 +89,8 @@ def open_search(
     store: str | Path | Journal | None = None,
     name: str | None = None,
     limits: str | Iterable[str] = (),
+    tables: Any = (),
+    table_cost: str | None = None,
     skeleton: Skeleton | str | None = None,
     target: Skeleton | str | None = None,
     image_size: int | None = None,
@@ -90,31 +99,40 @@ def open_search(
     """The study that :func:`search` would run, made or continued but not run. With `given` architectures, they are tried
     in order, and no algorithm chooses."""
     from untrained.evaluate.limits import Limit
-    from untrained.evaluate.training_free import TrainingFree
     from untrained.images.load import load_images
-    from untrained.metrics.metric import find_metrics, settled
+    from untrained.metrics.metric import find_metrics
+    from untrained.study.evaluation import check_feasible, make_evaluator, read_objectives, read_tables, settle
 
     place = find_space(space) if isinstance(space, str) else _registered(space)
-    chosen = find_metrics(metrics)
-    ranking = ranking or ("single" if len(chosen) == 1 else "rank_sum")
+    wanted = [objectives] if isinstance(objectives, str) else list(objectives)
+    if wanted and metrics is not None:
+        raise InputError("metrics and objectives were both given; name the metrics among the objectives")
+    if wanted:
+        directions = read_objectives(wanted)
+    else:
+        directions = {metric.name: metric.direction for metric in find_metrics(TRIO if metrics is None else metrics)}
+    ranking = ranking or ("single" if len(directions) == 1 else "pareto" if wanted else "rank_sum")
     RANKINGS[ranking]
-    if ranking == "single" and len(chosen) > 1:
-        raise InputError(f"the ranking 'single' takes one metric, not {len(chosen)}; try 'rank_sum'")
+    if ranking == "single" and len(directions) > 1:
+        raise InputError(f"the ranking 'single' takes one metric, not {len(directions)}; try 'rank_sum'")
     bounds = tuple(Limit.parse(limit) for limit in ([limits] if isinstance(limits, str) else limits))
     small, full = place.skeleton(skeleton or place.scored), place.skeleton(target)
-    unused = Fitness(ranking, {metric.name: metric.direction for metric in chosen})
-    make_searcher(algorithm, place, unused, seed, dict(options or {}))
+    searcher = make_searcher(algorithm, place, Fitness(ranking, directions), seed, dict(options or {}))
+    if given is None:
+        _check_population(place, searcher)
     images = load_images(data, image_size=image_size)
     tell_skipped(images)
-    classes = images.num_classes or 10
-    chosen = settled(chosen, place, full, seed=seed, num_classes=classes, in_chans=images.channels)
-    if images.num_classes is None and any(metric.setting.labels for metric in chosen):
-        raise InputError(f"the data {images.name!r} have no labels, which {_labelled(chosen)} need")
+    directions = settle(directions, place, full, images, seed)
+    read = read_tables(tables, place)
+    evaluator, conditions = make_evaluator(
+        place, images, directions, bounds, [table for _, table in read], table_cost, small, full, seed
+    )
     setup = {
         "space": place.name,
         "algorithm": algorithm,
         "options": dict(options or {}),
-        "metrics": [metric.name for metric in chosen],
+        "metrics": list(directions),
+        "objectives": directions if wanted else None,
         "ranking": ranking,
         "seed": seed,
         "data": images.name,
@@ -125,15 +143,15 @@ def open_search(
         "skeleton": place.skeleton_text(small),
         "target": place.skeleton_text(full),
         "limits": [str(bound) for bound in bounds],
+        "tables": [path for path, _ in read] or None,
+        "table_cost": table_cost,
+        "conditions": conditions or None,
         "ahead": AHEAD,
     }
     if given is not None:
         setup |= {"algorithm": Given.name, "options": {}, "given": derive(*map(str, given))}
-    wanted = max(metric.setting.total_images for metric in chosen)
-    batch, labels = images.batch(max(1, min(wanted, len(images.train))), derive(seed, "images"))
-    evaluator = TrainingFree(place, tuple(m.name for m in chosen), batch, labels, classes, small, full, bounds)
-    if bounds:
-        _check_limits(evaluator, seed)
+    else:
+        check_feasible(place, evaluator, seed)
     journal = store if isinstance(store, Journal) else Journal(store)
     name = name or f"{place.name}-{images.name}-{algorithm}-{seed}"
     record = journal.find(name)
@@ -142,7 +160,7 @@ def open_search(
     else:
         same_setup(record, setup)
     make = None if given is None else lambda study: Given(place, study.fitness, seed, given)
-    return Study(journal, record, place, evaluator.directions, evaluator, make)
+    return Study(journal, record, place, directions, evaluator, make)
 
 
 def load_study(store: str | Path | Journal, name: str | None = None) -> Study:
@@ -169,28 +187,13 @@ def read_study(journal: Journal, record: StudyRecord) -> Study:
     return Study(journal, record, find_space(record.setup["space"]), directions)
 
 
-def _check_limits(evaluator: TrainingFree, seed: int) -> None:
-    """Refuse limits that none of a few hundred random architectures keeps, and say how near they come."""
-    from untrained.evaluate.limits import broken
-
-    rng = generator(seed, "limits")
-    seen = []
-    for _ in range(FEASIBLE_DRAWS):
-        drawn = evaluator.space.canonical(evaluator.space.sample(rng))
-        if evaluator.space.answer(drawn) is None:
-            return
-        size = evaluator.size(drawn)
-        if broken(evaluator.limits, size) is None:
-            return
-        seen.append({limit.quantity: size[limit.quantity] for limit in evaluator.limits})
-    ranges = "; ".join(
-        f"{limit.quantity} from {min(s[limit.quantity] for s in seen):,} to {max(s[limit.quantity] for s in seen):,}"
-        for limit in evaluator.limits
-    )
-    raise LimitError(
-        f"none of {FEASIBLE_DRAWS} random architectures of {evaluator.space.name!r} keeps "
-        f"{' and '.join(map(str, evaluator.limits))}; they have {ranges}. Loosen the limits or choose a smaller --target"
-    )
+def _check_population(space: Space, searcher: Searcher) -> None:
+    population = getattr(searcher, "population", 0)
+    if space.size is not None and population > space.size:
+        raise InputError(
+            f"{searcher.name} has a population of {population} and the space {space.name!r} only {space.size} "
+            f"architectures; give the option population={space.size // 2} or less"
+        )
 
 
 def tell_skipped(images: ImageSet) -> None:
@@ -215,10 +218,6 @@ def _source(data: Any) -> str | None:
     if not isinstance(data, str | Path):
         return None
     return "digits" if data == "digits" else str(Path(data).expanduser().resolve())
-
-
-def _labelled(metrics: Iterable[Any]) -> str:
-    return ", ".join(metric.name for metric in metrics if metric.setting.labels)
 
 
 def data_of(study: Study, data: Any = None) -> ImageSet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import UnionType
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from untrained.algorithms.fitness import Fitness
+from untrained.algorithms.pareto import distance_to_ideal, fronts
 from untrained.algorithms.searcher import Searcher, make_searcher
 from untrained.algorithms.trial import Proposal, State, Trial
 from untrained.architecture import Architecture
@@ -26,6 +27,7 @@ from untrained.study.journal import Journal, StudyRecord
 if TYPE_CHECKING:
     import pandas as pd
 
+PARETO = "pareto"
 MOST_REJECTED = 2000
 """So many rejected candidates in a row end a search: its limits leave too little to find."""
 
@@ -46,6 +48,9 @@ _KINDS: Mapping[str, type | UnionType] = {
     "limits": list,
     "ahead": int,
     "objectives": dict | None,
+    "tables": list | None,
+    "table_cost": str | None,
+    "conditions": dict | None,
 }
 """The choices of a setup by name, and what each can be."""
 
@@ -124,14 +129,15 @@ class Study:
 
     @property
     def best_trials(self) -> list[Trial]:
-        """The complete trials, best first under the ranking over the whole history, each network once.
+        """The complete trials, best first under the ranking over the whole history, each network once; under `pareto` the
+        front comes first, and its compromise before the others.
 
         Their architectures are the canonical ones: what was scored, what limits were counted on, and what to build. What
         was proposed, with edges that lead nowhere, say, stands in `trials`. Networks that are no answer, as super-networks,
         are left out.
         """
         answers = ((trial, self.space.answer(trial.architecture)) for trial in self.ranked_trials)
-        return [replace(trial, architecture=answer) for trial, answer in answers if answer is not None]
+        return self._front_first([replace(trial, architecture=one) for trial, one in answers if one is not None])
 
     @property
     def ranked_trials(self) -> list[Trial]:
@@ -141,7 +147,34 @@ class Study:
             return []
         found.sort(key=lambda pair: pair[0].number)
         order = np.argsort(-self.fitness([trial for trial, _ in found]), kind="stable")
-        return [replace(found[i][0], architecture=found[i][1]) for i in order.tolist()]
+        return self._front_first([replace(found[i][0], architecture=found[i][1]) for i in order.tolist()])
+
+    @property
+    def has_front(self) -> bool:
+        """Whether the answer is a front of several objectives rather than one best trial."""
+        return self.setup["ranking"] == PARETO and len(self.directions) > 1
+
+    @property
+    def front(self) -> list[Trial]:
+        """The complete trials that no other one is at least as good as in all objectives and better in one, each network
+        once, whatever the ranking. The first is the compromise: nearest to the best of each objective, where the whole
+        front spans 0 to 1 in each."""
+        return self._front(self.best_trials)
+
+    def _front(self, trials: Sequence[Trial]) -> list[Trial]:
+        by_number = sorted(trials, key=lambda trial: trial.number)
+        scores = self.fitness.scores(by_number)
+        whole = np.flatnonzero(np.isfinite(scores).all(axis=1))
+        members = whole[fronts(scores[whole]) == 1]
+        near = np.argsort(distance_to_ideal(scores[members]), kind="stable")
+        return [by_number[i] for i in members[near].tolist()]
+
+    def _front_first(self, trials: list[Trial]) -> list[Trial]:
+        if self.setup["ranking"] != PARETO:
+            return trials
+        front = self._front(trials)
+        numbers = {trial.number for trial in front}
+        return front + [trial for trial in trials if trial.number not in numbers]
 
     @property
     def best_trial(self) -> Trial:
@@ -334,8 +367,10 @@ class Study:
 
     def _check_progress(self) -> None:
         if self._rejected_in_a_row >= MOST_REJECTED:
+            why = next(trial.reasons["limits"] for trial in reversed(self.trials) if trial.state == "rejected")
             raise LimitError(
-                f"{MOST_REJECTED} candidates in a row broke the limits {', '.join(self.setup['limits'])}; loosen them"
+                f"{MOST_REJECTED} candidates in a row were rejected (limits: {', '.join(self.setup['limits']) or 'none'}; the "
+                f"last: {why}); loosen the limits"
             )
 
 
@@ -386,6 +421,10 @@ def check_setup(record: StudyRecord) -> None:
         whole = isinstance(value, kind)
         if key in ("metrics", "limits"):
             whole = whole and all(isinstance(item, str) for item in value)
+        if key == "objectives" and value is not None:
+            whole = whole and value and all(direction in (1, -1) for direction in value.values())
+        if key == "tables" and value is not None:
+            whole = whole and all(isinstance(item, str | None) for item in value)
         if key == "image_shape":
             whole = whole and len(value) == 3 and all(type(side) is int for side in value)
         if not whole:
@@ -395,6 +434,6 @@ def check_setup(record: StudyRecord) -> None:
 def same_setup(record: StudyRecord, setup: Mapping[str, Any]) -> None:
     """Refuse to continue a study under another setup than its own."""
     check_setup(record)
-    difference = differences(record.setup, setup, ignore=("ahead", "evaluations", "source"))
+    difference = differences(record.setup, setup, ignore=("ahead", "evaluations", "source", "tables"))
     if difference:
         raise StoreError(f"the study {record.name!r} exists with another setup ({difference}); use another --name")

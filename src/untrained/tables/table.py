@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,16 @@ class Table:
             except ArchitectureError as error:
                 raise InputError(f"row {row} of {str(path)!r} is no architecture of {space.name}: {error}") from None
         return cls(space, architectures, frame.select_dtypes("number").reset_index(drop=True))
+
+    @cached_property
+    def digest(self) -> str:
+        """Changes when an architecture, a quantity or a number does; not with the file or the columns of text."""
+        content = blake2b(digest_size=8)
+        for text in (*map(str, self.architectures), *self.targets):
+            content.update(f"{text}\x1f".encode())
+        for target in self.targets:
+            content.update(np.ascontiguousarray(self.column(target)).tobytes())
+        return content.hexdigest()
 
     @property
     def targets(self) -> list[str]:
