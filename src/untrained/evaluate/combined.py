@@ -17,8 +17,9 @@ class Combined:
     """What all of `evaluators` say, asked in the order given: give the cheap ones first.
 
     Each limit is checked as soon as its quantity is known; an architecture that breaks one is rejected and nothing dearer
-    runs. (Limits are for what may be handed over: a super-network is larger than any of its answers.) Nor does it once an objective has no value: such an architecture ranks behind all others anyway. directions: the
-    objectives in order, of all that the evaluators give; the other values are recorded after them.
+    runs. (Limits are for what may be handed over: a super-network is larger than any of its answers.) Nor does anything
+    run once an objective has no value: such an architecture ranks behind all others anyway. directions: the objectives in
+    order, of all that the evaluators give; the other values are recorded after them.
     """
 
     evaluators: tuple[Evaluator, ...]
