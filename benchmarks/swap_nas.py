@@ -1,6 +1,6 @@
 """SWAP-NAS on DARTS: whether `mu` controls the size of what is found (the paper's Figure 5b), and what a search costs.
 
-python -m benchmarks.swap_nas IMAGES [PAGE.html [EVALUATIONS [WORKERS]]]
+python -m benchmarks.swap_nas IMAGES [PAGE.html [EVALUATIONS [WORKERS]]]     EVALUATIONS 0: the full search alone
 
 IMAGES is what `--data` takes; the paper's are CIFAR-10. Five searches for each mu = sigma from 0.5 to 2.5 in steps of 0.4,
 in units of 1,000 parameters of the published one-cell network, which is both scored and counted. A row a mu: the sizes
@@ -36,7 +36,7 @@ from untrained.study.study import Study
 
 MUS = (0.5, 0.9, 1.3, 1.7, 2.1, 2.5)
 REPEATS = 5
-EVALUATIONS = 600
+EVALUATIONS = 400
 POPULATION, CYCLES = 100, 400
 FULL = POPULATION + 6 * CYCLES
 """A cycle has five mutants and, every other time, two crossed children before them."""
@@ -58,16 +58,18 @@ def searched(images: str, metric: str, seed: int, evaluations: int, workers: int
     return study
 
 
-def size_control(images: str, page: Path | None, evaluations: int, workers: int) -> None:
+def size_control(images: str, page: Path | None, evaluations: int) -> None:
     rng = generator("crowd")
     crowd = np.sort([size(Trial(0, darts_tied.sample(rng)), "swap") / 1e3 for _ in range(CROWD)])
-    print(f"{CROWD} random cells: {crowd[0]:.2f} to {crowd[-1]:.2f} thousand parameters, median {np.median(crowd):.2f}")
-    print(f"{REPEATS} searches of {evaluations} evaluations each, {workers} workers")
+    print(
+        f"\n{CROWD} random cells: {crowd[0]:.2f} to {crowd[-1]:.2f} thousand parameters, median {np.median(crowd):.2f}"
+    )
+    print(f"{REPEATS} searches of {evaluations} evaluations each")
     points: list[tuple[float, float]] = []
     for mu in MUS:
         start = time.perf_counter()
         found = [
-            searched(images, f"swap(mu={mu},sigma={mu},unit=1000)", seed, evaluations, workers, 30).best_trial
+            searched(images, f"swap(mu={mu},sigma={mu},unit=1000)", seed, evaluations, 1, 30).best_trial
             for seed in range(REPEATS)
         ]
         seconds = time.perf_counter() - start
@@ -133,8 +135,8 @@ def main() -> None:
     workers = int(more[2]) if len(more) > 2 else len(os.sched_getaffinity(0))
     torch.set_num_threads(1)
     full_search(images, workers)
-    print()
-    size_control(images, page, evaluations, workers)
+    if evaluations:
+        size_control(images, page, evaluations)
 
 
 if __name__ == "__main__":

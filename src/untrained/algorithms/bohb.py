@@ -17,7 +17,7 @@ from untrained.algorithms.trial import Proposal, Trial
 from untrained.errors import InputError
 from untrained.spaces.space import Space
 
-GROWTH = 1.02
+GROWTH = 1.05
 
 
 class Density:
@@ -44,15 +44,16 @@ class Density:
 
     def log(self, points: np.ndarray) -> np.ndarray:
         """The logarithm of the density at one-hot coded genes (k, sum of sizes): (k,)."""
-        logs = points @ self._points + self._base
+        logs = points @ self._points
         largest = logs.max(axis=1)
-        return np.asarray(np.log(np.exp(logs - largest[:, None]).mean(axis=1)) + largest)
+        logs -= largest[:, None]
+        return np.asarray(np.log(np.exp(logs, out=logs).mean(axis=1)) + largest + self._base)
 
     def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Gene numbers (count, l): points chosen uniformly, of which each gene is drawn again with probability h."""
         chosen = self.numbers[rng.integers(len(self.numbers), size=count)]
         again = rng.random(chosen.shape) < self.bandwidths
-        return np.where(again, rng.integers(self.positions.sizes, size=chosen.shape), chosen)
+        return np.where(again, (rng.random(chosen.shape) * self.positions.sizes).astype(int), chosen)
 
 
 @final
@@ -64,7 +65,7 @@ class Bohb(Searcher):
     bad, the failed and the rejected too. Of `candidates` draws from the good density the one with the largest ratio of
     densities is tried; with probability `random`, and before there are enough trials for both densities, a random
     architecture. What was tried is passed over, as the answer would be the same again. The densities are fitted again
-    once there are 2 % more trials; the published ones are fitted after each.
+    once there are 5 % more trials; the published ones are fitted after each.
 
     BOHB is this model inside Hyperband, which first tries many architectures on small budgets (few epochs). A study has
     one fidelity, where Hyperband has one bracket with one rung and takes what the model proposes: the published
@@ -106,14 +107,12 @@ class Bohb(Searcher):
         rng = self.rng("ask", self.told + len(pending))
         if rng.random() >= self.random and (model := self._densities()) is not None:
             good, bad = model
-            drawn = good.draw(self.candidates, rng)
             under_way = {self.positions.encode(proposal.architecture) for proposal in pending}
-            points = self.positions.one_hot(drawn)
+            drawn = dict.fromkeys(map(tuple, good.draw(self.candidates, rng).tolist()))
+            fresh = [numbers for numbers in drawn if numbers not in self._seen and numbers not in under_way]
+            points = self.positions.one_hot(np.array(fresh, int).reshape(len(fresh), len(self.positions.sizes)))
             for place in np.argsort(bad.log(points) - good.log(points), kind="stable").tolist():
-                numbers = tuple(drawn[place].tolist())
-                if numbers in self._seen or numbers in under_way:
-                    continue
-                candidate = self.positions.decode(numbers)
+                candidate = self.positions.decode(fresh[place])
                 if candidate is not None:
                     return Proposal(candidate, (), "model")
         return Proposal(self.space.sample(rng))

@@ -30,5 +30,5 @@ class Fitness:
         return np.asarray(self._values(trials) * self.directions)
 
     def _values(self, trials: Sequence[Trial]) -> np.ndarray:
-        values = [trial.values.get(name) for trial in trials for name in self.objectives]
+        values = [get(name) for get in [trial.values.get for trial in trials] for name in self.objectives]
         return np.array(values, float).reshape(len(trials), len(self.objectives))  # None becomes NaN

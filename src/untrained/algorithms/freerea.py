@@ -64,7 +64,8 @@ class FreeRea(Rounds):
         self._alive += complete
         if len(self._alive) <= self.population:
             return
-        # By number, so that the first is the oldest.
-        older = sorted(self._alive, key=lambda trial: trial.number)[1:]
-        best = np.argsort(-self.fitness(older), kind="stable")[: self.population]
-        self._alive = [older[i] for i in sorted(best.tolist())]
+        # They stand in the order they came in: the first is the oldest.
+        del self._alive[0]
+        if len(self._alive) > self.population:
+            best = np.argsort(-self.fitness(self._alive), kind="stable")[: self.population]
+            self._alive = [self._alive[i] for i in sorted(best.tolist())]

@@ -35,12 +35,16 @@ class Positions:
                 )
         self.values = [sorted(set(column)) for column in zip(*seen, strict=True)]
         self.sizes = np.array([len(values) for values in self.values])
+        self._known = [{value: number for number, value in enumerate(values)} for values in self.values]
         self._starts = np.cumsum(self.sizes) - self.sizes
 
     def encode(self, architecture: Architecture) -> tuple[int, ...]:
-        """The numbers of its l genes among the values of their positions."""
-        pairs = zip(self.values, architecture.genes, strict=True)
-        return tuple(bisect_left(values, gene, hi=len(values) - 1) for values, gene in pairs)
+        """The numbers of its l genes among the values of their positions; for a value not seen that of the next one."""
+        try:
+            return tuple([known[gene] for known, gene in zip(self._known, architecture.genes, strict=True)])
+        except KeyError:
+            pairs = zip(self.values, architecture.genes, strict=True)
+            return tuple(bisect_left(values, gene, hi=len(values) - 1) for values, gene in pairs)
 
     def decode(self, numbers: Sequence[int]) -> Architecture | None:
         """The architecture of l gene numbers, or None where the space has none: its genes may depend on each other."""
