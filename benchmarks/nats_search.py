@@ -50,9 +50,8 @@ PUBLISHED = (
     Method("SA-rk, May 2023", "annealing", TRIO, options={"moves": "global", "version": "plain", "end": 1e-3}),
     Method("random, rank sum", "random", TRIO),
     Method("FreeREA (published)", "freerea", REA3, "max_normalised_sum"),
-    Method("AREA (published)", "area", ("nwot",), "single"),
 )
-ALGORITHMS = ("random", "genetic", "aging", "annealing", "freerea", "local", "swap-nas", "nsga2")
+ALGORITHMS = ("random", "genetic", "aging", "annealing", "freerea", "swap-nas")
 RECOMMENDED = tuple(Method(f"{name}, nwot+logsynflow+skip", name, REA3) for name in ALGORITHMS)
 OTHERS = (
     Method("genetic, nwot+logsynflow", "genetic", ("nwot", "logsynflow")),
