@@ -1,14 +1,17 @@
 """What training-free searches find on NATS-TSS: the test accuracy of the returned cell, over seeds of everything.
 
-python -m benchmarks.nats_search DATA [--seeds 25] [--first 0] [--evaluations 1000] [--size 16] [--skeleton proxy]
+python -m benchmarks.nats_search DATA [--seeds 25] [--methods TEXT] [--evaluations 1000] [--size 16] [--skeleton proxy]
+
 
 DATA holds `nats_tss_cifar10.parquet` and `cifar10_10k2k.npz`. Each seed draws its own images, weights and candidates; the
-methods of one seed share the scores of a cell. Nothing but the last column, and the mean of it, reads the accuracies.
+methods of one seed share the scores of a cell. Accuracies are read for the answers alone. What is done is kept in a file, and
+the same command goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,16 +51,17 @@ PUBLISHED = (
     Method("GA-rk (published)", "genetic", TRIO, options={"population": 100}),
     Method("SA-rk (published)", "annealing", TRIO, options={"moves": "global"}),
     Method("SA-rk, May 2023", "annealing", TRIO, options={"moves": "global", "version": "plain", "end": 1e-3}),
-    Method("random, rank sum", "random", TRIO),
     Method("FreeREA (published)", "freerea", REA3, "max_normalised_sum"),
 )
-ALGORITHMS = ("random", "genetic", "aging", "annealing", "freerea", "swap-nas")
+ALGORITHMS = ("genetic", "aging", "annealing", "freerea", "swap-nas")
 RECOMMENDED = tuple(Method(f"{name}, nwot+logsynflow+skip", name, REA3) for name in ALGORITHMS)
 OTHERS = (
     Method("genetic, nwot+logsynflow", "genetic", ("nwot", "logsynflow")),
     Method("genetic, all four", "genetic", ("ni", "nwot", "logsynflow", "skip")),
     Method("genetic, nwot", "genetic", ("nwot",), "single"),
     Method("genetic, logsynflow", "genetic", ("logsynflow",), "single"),
+    Method("random, ni+nwot+logsynflow", "random", TRIO),
+    Method("random, nwot+logsynflow+skip", "random", REA3),
 )
 
 
@@ -99,41 +103,55 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--seeds", type=int, default=25)
-    parser.add_argument("--first", type=int, default=0, help="number of the first seed")
+    parser.add_argument("--methods", default="", help="only those with this text in their name")
     parser.add_argument("--evaluations", type=int, default=1000)
     parser.add_argument("--size", type=int, default=16, help="images are resized to SIZE x SIZE")
     parser.add_argument("--skeleton", default="proxy")
+    parser.add_argument("--out", type=Path, default=Path("runs/nats_search.jsonl"), help="where answers are kept")
     options = parser.parse_args()
     torch.set_num_threads(1)
     table = Table.read(options.data / "nats_tss_cifar10.parquet", nats_tss)
     images = load_images(options.data / "cifar10_10k2k.npz", image_size=options.size)
-    methods = (*PUBLISHED, *RECOMMENDED, *OTHERS)
+    methods = [method for method in (*PUBLISHED, *RECOMMENDED, *OTHERS) if options.methods in method.name]
     metrics = tuple(dict.fromkeys(name for method in methods for name in method.metrics))
     wanted = max(METRICS[name].setting.total_images for name in metrics)
-    found: dict[str, list[float]] = {method.name: [] for method in methods}
-    scored: dict[str, list[int]] = {method.name: [] for method in methods}
-    start = time.process_time()
-    for seed in range(options.first, options.first + options.seeds):
+    protocol = [options.evaluations, options.size, options.skeleton]
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.touch()
+    for seed in range(options.seeds):
         batch, labels = images.batch(wanted, derive(seed, "images"))
         skeleton = nats_tss.skeleton(options.skeleton)
         scores = Scores(TrainingFree(nats_tss, metrics, batch, labels, 10, skeleton, nats_tss.skeleton()), seed)
+        there = {(one["method"], one["seed"]) for one in kept(options.out, protocol)}
         for method in methods:
+            if (method.name, seed) in there:
+                continue
+            start = time.process_time()
             network, count = answer(method, scores, seed, options.evaluations)
-            row = table.row(network)
-            assert row is not None
-            found[method.name].append(float(table.column("cifar10_test_200ep")[row]))
-            scored[method.name].append(count)
-        print(f"seed {seed}: {time.process_time() - start:.0f} s CPU so far", flush=True)
-    print(
-        f"{options.seeds} seeds, {options.evaluations} evaluations, {options.size}x{options.size}, {options.skeleton}"
-    )
-    print(f"{'method':<40} test accuracy     worst  different cells")
-    for method in methods:
-        accuracies = np.array(found[method.name])
+            done = {"protocol": protocol, "method": method.name, "seed": seed, "cell": str(network), "cells": count,
+                    "seconds": time.process_time() - start}  # fmt: skip
+            with options.out.open("a") as file:
+                file.write(json.dumps(done) + "\n")
+    show(kept(options.out, protocol), table)
+
+
+def kept(out: Path, protocol: list[Any]) -> list[dict[str, Any]]:
+    """The answers that are there already under this protocol."""
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    return [one for one in lines if one["protocol"] == protocol]
+
+
+def show(answers: list[dict[str, Any]], table: Table) -> None:
+    test = table.column("cifar10_test_200ep")
+    print(f"{'method':<40} seeds  test accuracy    worst  different cells")
+    for name in dict.fromkeys(one["method"] for one in answers):
+        mine = [one for one in answers if one["method"] == name]
+        rows = [table.row(nats_tss.parse(one["cell"].split(":", 1)[1])) for one in mine]
+        accuracies = np.array([test[row] for row in rows if row is not None])
         deviation = accuracies.std(ddof=1) if len(accuracies) > 1 else 0.0
-        print(f"{method.name:<40} {accuracies.mean():6.2f} ± {deviation:.2f}  {accuracies.min():7.2f} "
-              f"{np.mean(scored[method.name]):8.0f}")  # fmt: skip
-    print(f"best of the table {table.column('cifar10_test_200ep').max():.2f}")
+        print(f"{name:<40} {len(mine):5d}  {accuracies.mean():6.2f} ± {deviation:.2f}  {accuracies.min():7.2f} "
+              f"{np.mean([one['cells'] for one in mine]):8.0f}")  # fmt: skip
+    print(f"best of the table {test.max():.2f}")
 
 
 if __name__ == "__main__":
