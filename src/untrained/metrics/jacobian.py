@@ -20,14 +20,19 @@ def jacov(seen: Observation) -> float:
     return -float((np.log(spectrum) + 1 / spectrum).sum())
 
 
-@metric("epe_nas", setting=Setting(images=256, weights="default", labels=True), paper="lopes2021epenas")
-def epe_nas(seen: Observation) -> float:
+_EPE = Setting(images=256, weights="default", labels=True)
+
+
+@metric("epe_nas", setting=_EPE, paper="lopes2021epenas", legacy=_EPE)
+def epe_nas(seen: Observation, *, legacy: bool = False) -> float:
     """Sum over classes of |sum ln(|C| + 1e-5)|, C the correlations of a class' Jacobians; with over 100 outputs, the sum
     over pairs of classes of the difference between those sums, each divided by its class' images, divided by the number
-    of classes seen. (There, published code passes over classes of one image; here they count.)
+    of classes seen. legacy: there, classes of one image are passed over.
     """
     jacobian, classes = _jacobian(seen), seen.labels.cpu().numpy()
     groups = [jacobian[classes == label] for label in np.unique(classes)]
+    if legacy and seen.num_classes > 100:
+        groups = [group for group in groups if len(group) > 1]
     sums = [float(np.log(np.abs(_correlations(group)) + _STABILISER).sum()) for group in groups]
     if seen.num_classes <= 100:
         return float(np.abs(sums).sum())

@@ -29,6 +29,7 @@ from untrained.spaces.space import Skeleton, Space, create_model
 from untrained.spaces.space import space as find_space
 
 Formula = Callable[..., float]
+LEGACY = "legacy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class Metric:
     """A formula over one observation, with what it needs to be computed and understood.
 
     better: whether higher or lower values promise higher accuracy; setting: batch, initialiser, repeats; needs: what it
-    asks an observation for; paper: a key of the bibliography; auto: what `auto` means, for options that may be that.
+    asks an observation for; paper: a key of the bibliography; auto: what `auto` means, for options that may be that;
+    legacy: the setting of the published code, where that differs, which ``name(legacy)`` asks for.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Metric:
     needs: frozenset[str]
     paper: str
     auto: Mapping[str, Automatic] = field(default_factory=dict, compare=False)
+    legacy: Setting | None = None
 
     @property
     def summary(self) -> str:
@@ -81,11 +84,15 @@ def metric(
     needs: Iterable[str] = (),
     paper: str = "",
     auto: Mapping[str, Automatic] | None = None,
+    legacy: Setting | None = None,
 ) -> Callable[[Formula], Formula]:
-    """Register a function of an :class:`Observation` as the metric `name`."""
+    """Register a function of an :class:`Observation` as the metric `name`. With `legacy`, a formula that has an option of
+    that name is told when the published code's ways are wanted."""
 
     def decorate(formula: Formula) -> Formula:
-        METRICS.add(name, Metric(name, formula, better, setting or Setting(), frozenset(needs), paper, auto or {}))
+        METRICS.add(
+            name, Metric(name, formula, better, setting or Setting(), frozenset(needs), paper, auto or {}, legacy)
+        )
         return formula
 
     return decorate
@@ -103,7 +110,8 @@ def find_metrics(names: str | Iterable[str | Metric]) -> list[Metric]:
 
 
 def _with_options(text: str) -> Metric:
-    """The metric of ``name`` or of ``name(option=number, ...)``; some options may be `auto`, see :func:`settled`."""
+    """The metric of ``name`` or of ``name(option=number, ...)``; some options may be `auto`, see :func:`settled`, and
+    `legacy` stands alone."""
     text = text.replace(" ", "")
     name, bracket, inside = text.partition("(")
     plain: Metric = METRICS[name]
@@ -111,12 +119,19 @@ def _with_options(text: str) -> Metric:
         return plain
     if not inside.endswith(")"):
         raise InputError(f"{text!r} is no metric; expected something like 'swap(mu=1,sigma=1)'")
-    known = [p.name for p in inspect.signature(plain.formula).parameters.values() if p.kind is p.KEYWORD_ONLY]
     options: dict[str, float | str] = {}
-    for item in inside[:-1].split(","):
+    keywords = [p.name for p in inspect.signature(plain.formula).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    known = [option for option in keywords if option != LEGACY]
+    items = inside[:-1].split(",")
+    if plain.legacy is not None and LEGACY in items:
+        items.remove(LEGACY)
+        plain = replace(plain, setting=plain.legacy)
+        options |= {LEGACY: True} if LEGACY in keywords else {}
+    for item in items:
         option, _, number = item.partition("=")
         if option not in known:
-            raise UnknownNameError(f"option of {name}", option, known or ["none: it has no options"])
+            choices = [*known, *([LEGACY] if plain.legacy else [])] or ["none: it has no options"]
+            raise UnknownNameError(f"option of {name}", item if option == LEGACY else option, choices)
         if option in options:
             raise InputError(f"the option {option!r} of {name!r} is given twice")
         automatic = option in plain.auto
@@ -160,11 +175,11 @@ def settled(
         options = _options(one)
         numbers = {option: value for option, value in options.items() if value != AUTO}
         if len(numbers) < len(options):
-            texts = [
-                f"{option}={value if option in numbers else format(one.auto[option](parameters(), **numbers), '.4g')}"
-                for option, value in options.items()
-            ]
-            one = _with_options(f"{one.name.partition('(')[0]}({','.join(texts)})")
+            name = one.name
+            for option in options.keys() - numbers.keys():
+                number = format(one.auto[option](parameters(), **numbers), ".4g")
+                name = name.replace(f"{option}={AUTO}", f"{option}={number}")
+            one = _with_options(name)
         found.append(one)
     return found
 

@@ -19,13 +19,13 @@ NOISE = 1.0
 _NEEDS = ("pools",)
 
 
-@metric("ni", setting=_SETTING, needs={*_NEEDS, "structure"}, paper="wu2024ni")
-def ni(seen: Observation) -> float:
+@metric("ni", setting=_SETTING, needs={*_NEEDS, "structure"}, paper="wu2024ni", legacy=Setting(images=128))
+def ni(seen: Observation, *, legacy: bool = False) -> float:
     """ln(Gamma * n_conv / n_pool / eta) with eta = ln(1e-10 + sum over poolings of mean (tau - tau')^2): published code.
 
     tau, tau': inputs of the pooling layers on images and on noisy images; n_conv, n_pool: how many convolution and
     pooling layers ran (a ReLU-conv-BN wrapper counts beside its convolution); Gamma: the sum of their input channels. The
-    published code scores 0 when eta <= 0; here that is undefined.
+    published code scores 0 when eta <= 0; here that is undefined. legacy: 0 there, and a batch of 128.
     """
     structure = seen.structure
     convs = structure.conv_channels + structure.wrapped_channels
@@ -36,6 +36,8 @@ def ni(seen: Observation) -> float:
     if not math.isfinite(eta):
         raise Undefined(f"the features are not finite (eta = {eta:.3g})")
     if eta <= 0:
+        if legacy:
+            return 0.0
         raise Undefined(
             f"the noise hardly moves the features (eta = {eta:.3g}), where the published formula has no value"
         )

@@ -10,12 +10,15 @@ from untrained.probe.observation import Observation
 from untrained.probe.setting import Setting
 
 
-@metric("nwot", setting=Setting(images=64), needs={"patterns"}, paper="mellor2021nwot")
+@metric(
+    "nwot", setting=Setting(images=64), needs={"patterns"}, paper="mellor2021nwot", legacy=Setting(images=64, inits=3)
+)
 def nwot(seen: Observation) -> float:
     """log |det K|, K_ij = number of units on which samples i and j agree.
 
     K is exact (integers), its determinant float64. Two samples with equal patterns make K singular. The original first
     runs a backward pass to leave out units without a path to the output; a canonical architecture has none.
+    legacy: the mean of three initialisations, as FreeREA takes it.
     """
     if seen.patterns.units == 0:
         raise Undefined("the network has no activation whose sign could be read")

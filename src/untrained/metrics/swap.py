@@ -41,6 +41,7 @@ def _in_units(parameters: np.ndarray, unit: float) -> np.ndarray:
     setting=Setting(images=12, inits=8, weights="normal", fresh=True),
     needs={"patterns"},
     paper="peng2024swap",
+    legacy=Setting(images=16, inits=32, weights="normal"),
     auto={"mu": _large, "sigma": _spread},
 )
 def swap(seen: Observation, *, mu: float | None = None, sigma: float | None = None, unit: float = 1e6) -> float:
@@ -50,10 +51,11 @@ def swap(seen: Observation, *, mu: float | None = None, sigma: float | None = No
     parameters in units of `unit` (1e6 for benchmark networks; the published one-cell proxy counts in 1e3). Either may be
     `auto`: from quantiles q of the sizes of 100 random networks, mu = q(0.9), since published and measured orders are best
     near the largest networks, and sigma = (q(0.9) - q(0.1))^2, which leaves a small network exp(-1) of its count. A search
-    fixes both when it starts, from its seed and the sizes of its target. The published
-    code scores one batch of 16 images (the paper says 32) 32 times. Here each initialisation sees its own images, since the
-    draw of images moves the ranking more than the draw of weights, and 12 of them: fewer saturate wide networks, more
-    order DARTS cells worse.
+    fixes both when it starts, from its seed and the sizes of its target.
+
+    The published code scores one batch of 16 images (the paper says 32) 32 times (legacy). Here each initialisation sees
+    its own images, since the draw of images moves the ranking more than the draw of weights, and 12 of them: fewer
+    saturate wide networks, more order DARTS cells worse.
     """
     if seen.patterns.units == 0:
         raise Undefined("the network has no activation whose sign could be read")

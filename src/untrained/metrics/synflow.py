@@ -9,11 +9,12 @@ from untrained.metrics.metric import metric
 from untrained.probe.observation import Observation
 from untrained.probe.setting import Setting
 
-# FreeREA averages 3 initialisations; they differ by less than a percent, so one does for ranking.
+# FreeREA averages 3 initialisations (`legacy`); they differ by less than a percent, so one does for ranking.
 _SETTING = Setting(images=1, weights="kaiming_fan_out", source="ones")
+_LEGACY = Setting(images=1, inits=3, weights="kaiming_fan_out", source="ones")
 
 
-@metric("synflow", setting=_SETTING, needs={"flow"}, paper="tanaka2020synflow")
+@metric("synflow", setting=_SETTING, needs={"flow"}, paper="tanaka2020synflow", legacy=_LEGACY)
 def synflow(seen: Observation) -> float:
     """Sum of |theta * dR/dtheta| over convolution and linear weights, R the output of the |theta| network on ones.
 
@@ -25,7 +26,7 @@ def synflow(seen: Observation) -> float:
     )
 
 
-@metric("logsynflow", setting=_SETTING, needs={"flow"}, paper="cavagnero2023freerea")
+@metric("logsynflow", setting=_SETTING, needs={"flow"}, paper="cavagnero2023freerea", legacy=_LEGACY)
 def logsynflow(seen: Observation) -> float:
     """Sum of |theta * ln(1 + dR/dtheta)|, on the same pass as `synflow`."""
     return sum(
