@@ -24,7 +24,7 @@ def score(
     ] = "digits",
     metric: Annotated[
         list[str] | None,
-        typer.Option(help="A metric or a pattern; repeat for several. Default: ni, nwot, logsynflow, params, macs."),
+        typer.Option(help="A metric or a pattern; repeat for several. Default: those of the space, params, macs."),
     ] = None,
     metrics: Annotated[str, typer.Option(help="Several metrics, separated by commas.")] = "",
     skeleton: Annotated[
@@ -40,8 +40,8 @@ def score(
     """Score architectures untrained, as a search with the same options would."""
     from untrained.cli.terminal import print_json
 
-    chosen = _metrics([*(metric or []), metrics])
     found = _architectures(architectures or [], space, random, seed)
+    chosen = _metrics([*(metric or []), metrics], found)
     records = _scored(found, chosen, data, image_size, skeleton, target, seed)
     if as_json:
         print_json(records)
@@ -51,14 +51,14 @@ def score(
         _print_many(records, chosen)
 
 
-def _metrics(texts: list[str]) -> list[Metric]:
+def _metrics(texts: list[str], found: list[Architecture]) -> list[Metric]:
     from untrained.errors import UnknownNameError
     from untrained.metrics.metric import find_metrics
-    from untrained.registry import METRICS
-    from untrained.study.search import TRIO
+    from untrained.registry import METRICS, SPACES
 
     names: list[str] = []
-    for text in split_names(texts) or [*TRIO, "params", "macs"]:
+    usual = [name for architecture in found for name in SPACES[architecture.space].metrics]
+    for text in split_names(texts) or [*usual, "params", "macs"]:
         matching = METRICS.names(text) if set(text) & set("*?") else [text]
         if not matching:
             raise UnknownNameError("metric", text, METRICS.names())

@@ -26,7 +26,7 @@ def search(
         str, typer.Option(help="'digits', a folder of class folders, a CIFAR folder, or an .npz file.")
     ] = "digits",
     metric: Annotated[
-        list[str] | None, typer.Option(help="A metric; repeat for several. Default: ni, nwot, logsynflow.")
+        list[str] | None, typer.Option(help="A metric; repeat for several. Default: those that the space names.")
     ] = None,
     metrics: Annotated[str, typer.Option(help="Several metrics, separated by commas.")] = "",
     objective: Annotated[

@@ -42,6 +42,7 @@ class NatsTss(Space):
     paper = "dong2021nats"
     grammar = "|op~0|+|op~0|op~1|+|op~0|op~1|op~2| with op one of " + ", ".join(OPERATIONS)
     size = len(OPERATIONS) ** len(EDGES)
+    metrics: ClassVar = ("nwot", "logsynflow", "skip")
     skeletons: ClassVar = {
         "nats": Skeleton(channels=16, cells=5),
         "small": Skeleton(channels=16, cells=1),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,11 @@ from untrained.seeds import derive
 from untrained.spaces.space import Skeleton, Space
 from untrained.spaces.space import space as find_space
 from untrained.study.journal import Journal, StudyRecord
-from untrained.study.study import Study, check_budget, check_setup, same_setup
+from untrained.study.study import Study, check_budget, check_setup, same_setup, setup_differences
 
 if TYPE_CHECKING:
     from untrained.images.image_set import ImageSet
 
-TRIO = ("ni", "nwot", "logsynflow")
 AHEAD = 8
 SKIPPED_NAMED = 3
 
@@ -56,7 +56,8 @@ def search(
     """Search without training; returns the study, with the best architecture as `study.best_trial`.
 
     data: `"digits"`, a path, arrays or an `ImageSet`; its images are drawn once from `seed`, the same for every candidate.
-    metrics, ranking: what is scored and how scores become one order (`single` for one metric, else `rank_sum`).
+    metrics, ranking: what is scored, by default what the space names, and how scores become one order (`single` for one
+    metric, else `rank_sum`).
     objectives, instead of metrics: several things wanted at once, whose answer is a front (`study.front`; ranking
     `pareto`): metrics, `params`, `macs`, `latency_ms`, `accuracy` after real training, `table:COLUMN` of the `tables`; low
     is wanted of `-name`. table_cost: the column of simulated seconds, as in `"epoch_time*12"`.
@@ -110,7 +111,9 @@ def open_search(
     if wanted:
         directions = read_objectives(wanted)
     else:
-        directions = {metric.name: metric.direction for metric in find_metrics(TRIO if metrics is None else metrics)}
+        directions = {
+            metric.name: metric.direction for metric in find_metrics(place.metrics if metrics is None else metrics)
+        }
     ranking = ranking or ("single" if len(directions) == 1 else "pareto" if wanted else "rank_sum")
     RANKINGS[ranking]
     if ranking == "single" and len(directions) > 1:
@@ -153,14 +156,23 @@ def open_search(
     else:
         check_feasible(place, evaluator, seed)
     journal = store if isinstance(store, Journal) else Journal(store)
-    name = name or f"{place.name}-{images.name}-{algorithm}-{seed}"
-    record = journal.find(name)
-    if record is None:
-        record = journal.create(name, setup)
-    else:
-        same_setup(record, setup)
+    record = _record(journal, name, f"{place.name}-{images.name}-{algorithm}-{seed}", setup)
     make = None if given is None else lambda study: Given(place, study.fitness, seed, given)
     return Study(journal, record, place, directions, evaluator, make)
+
+
+def _record(journal: Journal, name: str | None, usual: str, setup: Mapping[str, Any]) -> StudyRecord:
+    """The stored study of this setup, made where there is none. A study without a name of its own has the usual one, or,
+    where that is another study, the usual one with a number."""
+    for number in count(1):
+        title = name or (usual if number == 1 else f"{usual}-{number}")
+        record = journal.find(title)
+        if record is None:
+            return journal.create(title, setup)
+        if name is not None or not setup_differences(record, setup):
+            same_setup(record, setup)
+            return record
+    raise AssertionError("unreachable")
 
 
 def load_study(store: str | Path | Journal, name: str | None = None) -> Study:

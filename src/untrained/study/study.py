@@ -431,9 +431,14 @@ def check_setup(record: StudyRecord) -> None:
             raise StoreError(f"the study {record.name!r} is damaged: its {key} cannot be {value!r}")
 
 
+def setup_differences(record: StudyRecord, setup: Mapping[str, Any]) -> str:
+    """What makes a search another one than the stored, in words; empty when nothing."""
+    return differences(record.setup, setup, ignore=("ahead", "evaluations", "source", "tables"))
+
+
 def same_setup(record: StudyRecord, setup: Mapping[str, Any]) -> None:
     """Refuse to continue a study under another setup than its own."""
     check_setup(record)
-    difference = differences(record.setup, setup, ignore=("ahead", "evaluations", "source", "tables"))
+    difference = setup_differences(record, setup)
     if difference:
         raise StoreError(f"the study {record.name!r} exists with another setup ({difference}); use another --name")
