@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from untrained.errors import InputError as InputError
     from untrained.errors import UntrainedError as UntrainedError
     from untrained.images.load import load_images as load_images
-    from untrained.metrics.metric import Reading as Reading
     from untrained.metrics.metric import metric as metric
     from untrained.metrics.metric import score as score
+    from untrained.metrics.reading import Reading as Reading
     from untrained.probe.setting import Setting as Setting
     from untrained.spaces.choices import define_space as define_space
     from untrained.spaces.space import Skeleton as Skeleton
@@ -42,7 +42,7 @@ _HOMES = {
     "InputError": "errors",
     "UntrainedError": "errors",
     "load_images": "images.load",
-    "Reading": "metrics.metric",
+    "Reading": "metrics.reading",
     "metric": "metrics.metric",
     "score": "metrics.metric",
     "Setting": "probe.setting",

@@ -165,3 +165,17 @@ def test_networks_that_return_more_than_logits() -> None:
     for name in ("nwot", "synflow", "snip"):
         one, two = (score(net, images, labels, metrics=[name])[name].value for net in (Pair(), network("plain")))
         assert one == two
+
+
+def test_scores_print_as_a_table() -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten(), torch.nn.Linear(144, 2))
+    images = torch.randn(12, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    scores = score(network, images, metrics=["params", "nwot", "meco"])
+    head, *rows = str(scores).splitlines()
+    assert head.split()[:4] == ["metric", "value", "better", "seconds"]
+    assert [row.split()[0] for row in rows] == list(scores)
+    assert rows[0].split()[1:3] == ["402", "higher"]
+    assert "no value: the network has no activation" in rows[1]
+    # Numbers end where their heading does.
+    assert {row.index(" higher") for row in rows} == {head.index("better") - 1}
+    assert scores == dict(scores)

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from untrained.architecture import Architecture
 from untrained.errors import InputError, UnknownNameError
 from untrained.metrics.auto import AUTO, Automatic, parameter_sample
+from untrained.metrics.reading import Reading as Reading
+from untrained.metrics.reading import Scores
 from untrained.probe.observation import Observation
 from untrained.probe.probe import Probe, Size, check_images, quiet
 from untrained.probe.setting import Setting
@@ -30,20 +32,6 @@ from untrained.spaces.space import space as find_space
 
 Formula = Callable[..., float]
 LEGACY = "legacy"
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The value of a metric, or the reason why there is none.
-
-    value: the mean over the initialisations; seconds: what it cost, a shared pass being paid by the metric that asked
-    first; reason: why the value is None; repeats: the value of each initialisation.
-    """
-
-    value: float | None
-    seconds: float = 0.0
-    reason: str | None = None
-    repeats: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +188,7 @@ def score(
     num_classes: int | None = None,
     skeleton: Skeleton | str | None = None,
     size: Size | None = None,
-) -> dict[str, Reading]:
+) -> Scores:
     """Training-free scores of a network.
 
     network: any `nn.Module` (left exactly as it was), an architecture, or its text. images: (n, c, h, w), normalised;
@@ -209,7 +197,7 @@ def score(
     settings: other settings by metric name. num_classes and skeleton build an architecture. size: parameters and MACs
     to report instead of the network's own, when a small stand-in is scored for a larger network.
 
-    Returns a `Reading` by metric name. Raises `InputError` for anything that cannot be scored at all.
+    Returns a `Reading` by metric name; printed, they are a table. Raises `InputError` for what cannot be scored at all.
     """
     chosen = find_metrics(metrics)
     if isinstance(network, nn.Module) or size is not None:
@@ -239,7 +227,7 @@ def _score(
     num_classes: int | None,
     skeleton: Skeleton | str | None,
     size: Size | None,
-) -> dict[str, Reading]:
+) -> Scores:
     architecture = None
     if not isinstance(network, nn.Module):
         architecture = Architecture.parse(network) if isinstance(network, str) else network
@@ -273,7 +261,11 @@ def _score(
         for one in members:
             readings[one.name] = read(one, probe)
         probe.forget()
-    return {one.name: readings[one.name] for one in chosen}
+    return Scores(
+        {one.name: readings[one.name] for one in chosen},
+        {one.name: one.better for one in chosen},
+        {one.name: one.summary for one in chosen},
+    )
 
 
 @contextmanager
