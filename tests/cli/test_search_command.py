@@ -179,6 +179,9 @@ def test_a_folder_of_pictures_from_search_to_trained_winner_and_report(run, fold
         (["--objective", "accuracy", "--epochs", "3"], "write the objective as 'accuracy(epochs=3)'"),
         (["--objective", "table:x"], "give --table FILE"),
         (["--objective", "table:x", "--table", "nowhere.csv"], "no table 'nowhere.csv'"),
+        (["--minutes", "0"], "minutes is a positive number, not 0"),
+        (["--simulated-seconds", "60"], "give its column of seconds as --table-cost COLUMN"),
+        (["--patience", "0"], "--patience"),
         (["--limit", "latency<5"], "known quantities: params, macs, latency_ms, table:COLUMN"),
     ],
 )
@@ -246,6 +249,32 @@ def test_a_front_is_printed_and_continued(run, tmp_path):
     assert (plain["front"], plain["rejected"]) == (None, {})
 
 
+def test_other_ends_are_told_and_doubled_in_the_command(run):
+    words = [
+        "search",
+        "--metrics",
+        "params",
+        "--target",
+        "channels=4,cells=1",
+        "--workers",
+        1,
+        "--no-report",
+        "--name",
+        "a",
+    ]
+    patient = run.done(*words, "--patience", 5, "--evaluations", 60, "--option", "population=4")
+    assert "ended: no progress in 5 evaluations" in patient.err
+    assert patient.out.rstrip().endswith("--evaluations 120 --patience 10")
+    words[-1] = "b"
+    timed = run.done(*words, "--minutes", 0.002, "--json")
+    assert "ended: 0.002 minutes are used up" in timed.err
+    assert "of 0.002 min" in timed.err
+    assert timed.json["resume"].endswith("--minutes 0.004")
+    assert timed.json["searched_seconds"] >= 0.12
+    again = run.done(*words, "--minutes", 0.002, "--json")
+    assert again.json["evaluations"] == timed.json["evaluations"]
+
+
 def test_tables_are_looked_up_and_named_in_the_command(run, tmp_path):
     from untrained.spaces.space import space
 
@@ -267,6 +296,12 @@ def test_tables_are_looked_up_and_named_in_the_command(run, tmp_path):
     first = run.done(*words, "--evaluations", 6, "--workers", 1, "--no-report", "--json").json
     assert first["best"]["values"]["simulated_seconds"] == 36
     resume = shlex.split(first["resume"])[1:]
+    simulated = run.done(
+        *words, "--simulated-seconds", 1000, "--workers", 1, "--no-report", "--json", "--name", "other"
+    )
+    assert "of 1,000 simulated s" in simulated.err
+    assert 1000 <= simulated.json["simulated_seconds"] <= 1000 + 8 * 36
+    assert simulated.json["resume"].endswith("--simulated-seconds 2000")
     again = run.done(*resume, "--workers", 1, "--no-report", "--json").json
     assert (again["evaluations"], again["setup"]) == (12, first["setup"])
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from untrained.algorithms.trial import Trial
+    from untrained.study.budget import Budget
     from untrained.study.study import Study
 
 LIVE, PLAIN = 0.25, 5.0
@@ -22,9 +23,9 @@ LIVE, PLAIN = 0.25, 5.0
 class SearchProgress:
     """Called with every trial; shows the count, the rate, the time left, what was lost, and the best so far."""
 
-    def __init__(self, study: Study, evaluations: int) -> None:
+    def __init__(self, study: Study, budget: Budget) -> None:
         self._study = study
-        self._goal = evaluations
+        self._budget = budget
         self._shown = time.monotonic()
         self._first: tuple[float, int] | None = None
         self._live: Live | None = None
@@ -58,12 +59,16 @@ class SearchProgress:
 
     def line(self) -> str:
         """Everything in one line."""
-        done = self._study.evaluations
-        parts = [f"{done:,} of {self._goal:,} trials"]
+        done, goal = self._study.evaluations, self._budget.evaluations
+        parts = [f"{done:,} trials" if goal is None else f"{done:,} of {goal:,} trials"]
         rate = self._rate(done)
         if rate > 0:
             parts.append(f"{rate:.1f}/s")
-            parts += [f"{duration((self._goal - done) / rate)} left"] * (done < self._goal)
+            parts += [f"{duration((goal - done) / rate)} left"] if goal is not None and done < goal else []
+        if self._budget.minutes is not None:
+            parts.append(f"{self._study.searched_seconds / 60:.1f} of {self._budget.minutes:g} min")
+        if self._budget.simulated_seconds is not None:
+            parts.append(f"{self._study.simulated_seconds:,.0f} of {self._budget.simulated_seconds:,.0f} simulated s")
         counts = self._study.counts()
         parts += [f"{counts[state]:,} {state}" for state in ("rejected", "failed") if counts[state]]
         return ", ".join(parts) + self._best()
@@ -74,6 +79,16 @@ class SearchProgress:
             return 0.0
         since, there = self._first
         return (done - there) / max(time.monotonic() - since, 1e-9)
+
+    def _part(self) -> float:
+        """How much of the budget is used, 0..1."""
+        study, budget = self._study, self._budget
+        used = (
+            (study.evaluations, budget.evaluations),
+            (study.searched_seconds / 60, budget.minutes),
+            (study.simulated_seconds, budget.simulated_seconds),
+        )
+        return min(1.0, max(number / most for number, most in used if most is not None))
 
     def _best(self) -> str:
         best = next(iter(self._study.best_trials), None)
@@ -86,7 +101,7 @@ class SearchProgress:
         from rich.text import Text
 
         counts, _, best = self.line().partition("; ")
-        filled = round(30 * min(1.0, self._study.evaluations / self._goal))
+        filled = round(30 * self._part())
         return Text.assemble(
             ("━" * filled, "green"),
             ("━" * (30 - filled), "dim"),

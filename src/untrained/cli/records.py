@@ -18,6 +18,8 @@ def study_record(study: Study) -> dict[str, Any]:
         "store": None if study.journal.path is None else str(study.journal.path),
         "created": study.record.created,
         "evaluations": study.evaluations,
+        "searched_seconds": study.searched_seconds,
+        "simulated_seconds": study.simulated_seconds,
         "counts": dict(study.counts()),
         "setup": dict(study.setup),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from untrained.cli.options import STORE, Json, Store, make_folder_of, read_setti
 if TYPE_CHECKING:
     from untrained.algorithms.trial import Trial
     from untrained.report.training_run import TrainingRun
+    from untrained.study.budget import Budget
     from untrained.study.study import Study
 
 TOP = 5
@@ -47,7 +49,19 @@ def search(
     option: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the algorithm; may be repeated.")
     ] = None,
-    evaluations: Annotated[int, typer.Option(min=1, help="Trials in all, those already there included.")] = 300,
+    evaluations: Annotated[
+        int | None,
+        typer.Option(min=1, help="Trials in all, those already there included. Default: 300 without another end."),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="End after so many minutes of searching, earlier runs included.")
+    ] = None,
+    simulated_seconds: Annotated[
+        float | None, typer.Option(help="End when training would have taken so long, by --table-cost.")
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(min=1, help="End when so many trials brought nothing better. Default: never.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same study.")] = 0,
     store: Store = STORE,
     name: Annotated[
@@ -97,6 +111,7 @@ def search(
     Everything is stored as it happens: after Ctrl-C, or to search on, run the same command again.
     """
     study: Study | None = None
+    given: Budget | None = None
     more = _train_options(train, epochs, recipe, report)
     try:
         if timeout is not None and timeout <= 0:
@@ -105,9 +120,12 @@ def search(
         from untrained.cli.terminal import notes
         from untrained.errors import InputError
         from untrained.evaluate.quantities import kind_of, split_sign
+        from untrained.study.budget import Budget
         from untrained.study.search import open_search
 
         told = notes()
+        budget = given = Budget(evaluations, minutes, simulated_seconds, patience)
+        budget.check_cost(table_cost)
         if (
             epochs is not None
             and not train
@@ -131,19 +149,19 @@ def search(
         if page is not None or train:
             make_folder_of(page or default_page(study))
         workers = workers or cores()
-        _run(study, evaluations, workers, timeout)
+        _run(study, budget, workers, timeout)
         _check_found(study)
         files = page or default_page(study)
         runs = _train(study, files, recipe, epochs, workers) if train else kept_runs(study, files)
         if page is not None:
             told.print("writing the report")
-            _report(study, page, runs, evaluations, more)
+            _report(study, page, runs, budget, more)
         if as_json:
-            _print_json(study, page, runs, evaluations, more)
+            _print_json(study, page, runs, budget, more)
         else:
-            _print(study, page, runs, evaluations, more)
+            _print(study, page, runs, budget, more)
     except KeyboardInterrupt:
-        print(_interrupted(study, evaluations, more), file=sys.stderr)
+        print(_interrupted(study, given, more), file=sys.stderr)
         raise typer.Exit(130) from None
 
 
@@ -161,23 +179,27 @@ def _check_recipe(recipe: str) -> None:
     find_recipe(recipe)
 
 
-def _run(study: Study, evaluations: int, workers: int, timeout: float | None) -> None:
+def _run(study: Study, budget: Budget, workers: int, timeout: float | None) -> None:
     from untrained.cli.progress import SearchProgress
     from untrained.cli.terminal import notes
 
     there = study.evaluations
     told = notes()
-    if there >= evaluations:
-        told.print(f"study {study.name!r}: {there:,} trials were there already; nothing to search")
-        return
+    if budget.evaluations is not None:
+        if there >= budget.evaluations:
+            told.print(f"study {study.name!r}: {there:,} trials were there already; nothing to search")
+            return
+        workers = min(workers, budget.evaluations - there)
     metrics = ", ".join(study.directions)
     told.print(
         (f"study {study.name!r}: {there:,} trials were there already\n" if there else f"new study {study.name!r}\n")
         + f"scoring {study.space.name} on {study.setup['data']} by {metrics} with {workers} worker{'s' * (workers > 1)}"
     )
-    with SearchProgress(study, evaluations) as progress:
-        study.run(evaluations, workers=min(workers, evaluations - there), timeout=timeout, on_trial=progress)
+    with SearchProgress(study, budget) as progress:
+        why = study.run(**asdict(budget), workers=workers, timeout=timeout, on_trial=progress)
     told.print(progress.line())
+    if budget.evaluations is None or study.evaluations < budget.evaluations:
+        told.print(f"ended: {why}")
 
 
 def _check_found(study: Study) -> None:
@@ -216,11 +238,11 @@ def _train(study: Study, page: Path, recipe: str, epochs: int | None, workers: i
     return runs
 
 
-def _report(study: Study, page: Path, runs: list[TrainingRun], evaluations: int, more: list[str]) -> None:
+def _report(study: Study, page: Path, runs: list[TrainingRun], budget: Budget, more: list[str]) -> None:
     from untrained.report.command import resume_command
     from untrained.report.page import Extra, write_report
 
-    command = resume_command(study, 2 * max(evaluations, study.evaluations), more)
+    command = resume_command(study, budget.doubled(study.evaluations), more)
     write_report(study, page, extra=Extra(runs, command))
 
 
@@ -234,14 +256,13 @@ def _train_options(train: bool, epochs: int | None, recipe: str, report: Path | 
     return words + (["--report", str(report)] if report is not None else [])
 
 
-def _interrupted(study: Study | None, evaluations: int, more: list[str]) -> str:
+def _interrupted(study: Study | None, budget: Budget | None, more: list[str]) -> str:
     from untrained.report.command import resume_command
 
-    if study is None:
+    if study is None or budget is None:
         return "\ninterrupted before anything was scored"
     return (
-        f"\ninterrupted; {study.evaluations:,} trials are kept. Resume with:\n  "
-        f"{resume_command(study, evaluations, more)}"
+        f"\ninterrupted; {study.evaluations:,} trials are kept. Resume with:\n  {resume_command(study, budget, more)}"
     )
 
 
@@ -249,9 +270,7 @@ def _percent(accuracy: float | None) -> str:
     return "–" if accuracy is None else f"{accuracy:.2%}"
 
 
-def _print_json(study: Study, page: Path | None, runs: list[TrainingRun], evaluations: int, more: list[str]) -> None:
-    from dataclasses import asdict
-
+def _print_json(study: Study, page: Path | None, runs: list[TrainingRun], budget: Budget, more: list[str]) -> None:
     from untrained.cli.records import study_record, trial_record
     from untrained.cli.terminal import print_json
     from untrained.report.command import resume_command
@@ -265,12 +284,12 @@ def _print_json(study: Study, page: Path | None, runs: list[TrainingRun], evalua
         "rejected": dict(rejected(study)),
         "training": [asdict(run) for run in runs],
         "report": None if page is None else str(page),
-        "resume": resume_command(study, 2 * max(evaluations, study.evaluations), more),
+        "resume": resume_command(study, budget.doubled(study.evaluations), more),
     }
     print_json(document)
 
 
-def _print(study: Study, page: Path | None, runs: list[TrainingRun], evaluations: int, more: list[str]) -> None:
+def _print(study: Study, page: Path | None, runs: list[TrainingRun], budget: Budget, more: list[str]) -> None:
     from untrained.cli.terminal import count, number, results, table
     from untrained.report.command import resume_command
     from untrained.report.losses import rejected
@@ -315,7 +334,7 @@ def _print(study: Study, page: Path | None, runs: list[TrainingRun], evaluations
     out.print()
     if page is not None:
         out.print(f"report: {page}")
-    out.print(f"to search on:\n  {resume_command(study, 2 * max(evaluations, study.evaluations), more)}")
+    out.print(f"to search on:\n  {resume_command(study, budget.doubled(study.evaluations), more)}")
 
 
 def _print_trials(study: Study, trials: Sequence[Trial]) -> None:

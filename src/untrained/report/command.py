@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import asdict
 
+from untrained.study.budget import Budget
 from untrained.study.study import Study
 
 
-def resume_command(study: Study, evaluations: int, more: Sequence[str] = ()) -> str | None:
-    """What to type to take `study` to `evaluations` trials; `more` is added as it is.
+def resume_command(study: Study, budget: Budget | int, more: Sequence[str] = ()) -> str | None:
+    """What to type to take `study` to a budget, or to so many evaluations; `more` is added as it is.
 
     Every choice that is stored with the study is spelled out. None for a study that no command can continue: one in
     memory, or of images that were given as arrays.
@@ -40,7 +42,11 @@ def resume_command(study: Study, evaluations: int, more: Sequence[str] = ()) -> 
     if height == width and (source, height) != ("digits", 8):
         words += ["--image-size", str(height)]
     words += ["--seed", str(setup["seed"]), "--store", str(store), "--name", study.name]
-    return shlex.join([*words, "--evaluations", str(evaluations), *more])
+    budget = Budget(budget) if isinstance(budget, int) else budget
+    for option, number in asdict(budget).items():
+        if number is not None:
+            words += [f"--{option.replace('_', '-')}", f"{number:.15g}"]
+    return shlex.join([*words, *more])
 
 
 def _skeleton(study: Study, which: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.pool import StaticPool
 
 from untrained.algorithms.trial import Trial
@@ -48,6 +49,13 @@ _TRIALS = sa.Table(
     sa.Column("copied", sa.Integer),
     sa.Column("finished", sa.Text, nullable=False),
 )
+_CLOCKS = sa.Table(
+    "clocks",
+    _METADATA,
+    sa.Column("study_id", sa.ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("seconds", sa.Float, nullable=False),
+)
+"""How long searches have run. Stores made before there were clocks get theirs with the next trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +105,14 @@ class Journal:
             raise StoreError(
                 f"the store {str(self.path)!r} has layout {version} and this version reads up to {VERSION}; upgrade untrained"
             )
+        self._clocked = _CLOCKS.name in tables
         _write_ahead(connection, timeout)
         connection.exec_driver_sql("PRAGMA foreign_keys = ON")
         if version < VERSION:
             # Of several processes that start on a new file, one makes the tables and the others wait for it.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             _METADATA.create_all(connection)
+            self._clocked = True
             connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
 
     @contextmanager
@@ -150,8 +160,8 @@ class Journal:
 
     # -- trials ----------------------------------------------------------------------------------------------------
 
-    def record(self, study: StudyRecord, trial: Trial) -> None:
-        """Commit one finished trial."""
+    def record(self, study: StudyRecord, trial: Trial, searched: float | None = None) -> None:
+        """Commit one finished trial, and for how many seconds searches of the study have run by now."""
         if self._inode() != self._file:
             # SQLite would go on writing into a file that nobody can find any more.
             raise StoreError(f"the store {str(self.path)!r} was removed or replaced while in use; search again")
@@ -173,6 +183,21 @@ class Journal:
                     "finished": _now(),
                 },
             )
+            if searched is not None:
+                if not self._clocked:
+                    _CLOCKS.create(connection, checkfirst=True)
+                    self._clocked = True
+                connection.execute(_SET_CLOCK, {"study_id": study.id, "seconds": searched})
+
+    def searched(self, study: StudyRecord) -> float:
+        """For how many seconds searches of a study have run, as its last trial was recorded."""
+        with self._talking() as connection:
+            if not self._clocked and _CLOCKS.name not in sa.inspect(connection).get_table_names():
+                return 0.0
+            found = connection.execute(sa.select(_CLOCKS.c.seconds).where(_CLOCKS.c.study_id == study.id)).scalar()
+        if not (found is None or _is_number(found)):
+            raise self._damaged(f"the clock of the study {study.name!r}")
+        return float(found or 0.0)
 
     def trials(self, study: StudyRecord) -> list[Trial]:
         """The trials of a study by number; a number that is missing was in flight when a search ended."""
@@ -235,6 +260,10 @@ class Journal:
 
 
 _INSERT_TRIAL = sa.insert(_TRIALS)
+_SET_CLOCK = sqlite.insert(_CLOCKS)
+_SET_CLOCK = _SET_CLOCK.on_conflict_do_update(
+    index_elements=[_CLOCKS.c.study_id], set_={"seconds": _SET_CLOCK.excluded.seconds}
+)
 
 
 def _texts(*values: Any) -> bool:

@@ -18,8 +18,10 @@ from untrained.registry import RANKINGS, SPACES
 from untrained.seeds import derive
 from untrained.spaces.space import Skeleton, Space
 from untrained.spaces.space import space as find_space
+from untrained.study.budget import Budget
+from untrained.study.executors import check_workers
 from untrained.study.journal import Journal, StudyRecord
-from untrained.study.study import Study, check_budget, check_setup, same_setup, setup_differences
+from untrained.study.study import Study, check_setup, same_setup, setup_differences
 
 if TYPE_CHECKING:
     from untrained.images.image_set import ImageSet
@@ -39,7 +41,10 @@ def search(
     ranking: str | None = None,
     algorithm: str = "genetic",
     options: Mapping[str, Any] | None = None,
-    evaluations: int = 300,
+    evaluations: int | None = None,
+    minutes: float | None = None,
+    simulated_seconds: float | None = None,
+    patience: int | None = None,
     seed: int = 0,
     store: str | Path | Journal | None = None,
     name: str | None = None,
@@ -63,17 +68,22 @@ def search(
     is wanted of `-name`. table_cost: the column of simulated seconds, as in `"epoch_time*12"`.
     skeleton: what is scored or trained, by default the small one that the space names; target: what would be trained in
     the end, and what sizes, latency and `limits` such as `"params<500k"` are taken of (the benchmark's own by default).
+    evaluations (300 unless another end is given), minutes, simulated_seconds, patience: when it ends, see `Budget`.
     store, name: where the study is kept; the same name continues it. workers: processes; the study is the same for any
     number, unless it measures latency.
     Raises `InputError` before any work starts.
     """
-    check_budget(evaluations, workers, timeout)
+    Budget(evaluations, minutes, simulated_seconds, patience).check_cost(table_cost)
+    check_workers(workers, timeout)
     study = open_search(
         space, data, metrics=metrics, objectives=objectives, ranking=ranking, algorithm=algorithm, options=options,
         seed=seed, store=store, name=name, limits=limits, tables=tables, table_cost=table_cost, skeleton=skeleton,
         target=target, image_size=image_size,
     )  # fmt: skip
-    study.run(evaluations, workers=workers, timeout=timeout, on_trial=on_trial)
+    study.run(
+        evaluations, minutes=minutes, simulated_seconds=simulated_seconds, patience=patience, workers=workers,
+        timeout=timeout, on_trial=on_trial,
+    )  # fmt: skip
     return study
 
 

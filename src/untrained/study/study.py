@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from untrained.errors import InputError, LimitError, StoreError
 from untrained.evaluate.outcome import Evaluator, Outcome
 from untrained.seeds import derive
 from untrained.spaces.space import Space
+from untrained.study.budget import Budget, Told, simulated_in_all
 from untrained.study.executors import Failed, check_workers, make_executor, one_thread
 from untrained.study.journal import Journal, StudyRecord
 
@@ -60,7 +62,7 @@ class Study:
 
     Trials are told in the order they were asked for, and trial k is asked when the trials up to k - `ahead` have been
     told. So the study is a function of its setup and `ahead` alone: it is the same whatever the number of workers, and
-    whether or not it was interrupted.
+    whether or not it was interrupted, unless it ends by the clock or measures with one.
     """
 
     def __init__(
@@ -82,6 +84,9 @@ class Study:
         self._known: dict[Architecture, Trial] = {}
         self._asked: dict[int, Proposal] = {}
         self._searcher: Searcher | None = None
+        self._told: Told | None = None
+        self._searched = journal.searched(record)
+        self._since: float | None = None
         self._rejected = self._rejected_in_a_row = 0
         for trial in self._trials.values():
             self._remember(trial)
@@ -223,7 +228,7 @@ class Study:
             self._rewind()
         while True:
             step = self._next()
-            if step is None:
+            if not isinstance(step, tuple):
                 raise InputError("nothing can be proposed before a trial that is under way has been told")
             number, proposal = step
             if number not in self._trials:
@@ -240,35 +245,53 @@ class Study:
 
     def run(
         self,
-        evaluations: int,
+        evaluations: int | None = None,
         *,
+        minutes: float | None = None,
+        simulated_seconds: float | None = None,
+        patience: int | None = None,
         workers: int = 1,
         timeout: float | None = None,
         on_trial: Callable[[Trial], None] | None = None,
-    ) -> None:
-        """Search until the study has `evaluations` trials that are not rejected, counting those it has.
+    ) -> str:
+        """Search until a budget is used up, counting what earlier runs used; returns which one, in words.
 
+        evaluations, minutes, simulated_seconds, patience: see `Budget`; without any of the first three, 300 evaluations.
         workers: processes (1 evaluates in this one); timeout: seconds a candidate may take; on_trial: called with each
-        trial once it is recorded. A `KeyboardInterrupt` leaves everything that has ended recorded.
+        trial once it is recorded. A `KeyboardInterrupt` leaves everything that has ended recorded. So does the end of the
+        minutes: what is under way then is dropped, and evaluated when the study goes on.
         """
-        check_budget(evaluations, workers, timeout)
+        budget = Budget(evaluations, minutes, simulated_seconds, patience)
+        check_workers(workers, timeout)
         if self.evaluator is None:
             raise InputError(f"the study {self.name!r} was loaded to be read; continue it with untrained.search(...)")
-        if self.evaluations >= evaluations:
-            return
+        if "table_cost" in self.setup:
+            budget.check_cost(self.setup["table_cost"])
+        most = math.inf if budget.evaluations is None else budget.evaluations
+        used = f"{most:,} evaluations are used up"
+        late = math.inf if budget.minutes is None else 60 * budget.minutes
+        if self.evaluations >= most:
+            return used
+        if self._searched >= late:
+            return f"{budget.minutes:,g} minutes are used up"
         report = on_trial or (lambda trial: None)
-        self._rewind()
+        self._rewind(budget)
         running: dict[int, Architecture] = {}
         twins: dict[int, Architecture] = {}
         with (
+            self._timed(),
             one_thread(),
             make_executor(self.evaluator, min(workers, self.ahead), timeout) as executor,
             self._forgetting(),
         ):
             while True:
-                while self.evaluations + len(running) + len(twins) < evaluations:
+                why = None
+                while self.evaluations + len(running) + len(twins) < most:
+                    if self.searched_seconds >= late:
+                        return f"{budget.minutes:,g} minutes are used up"
                     step = self._next()
-                    if step is None:
+                    if not isinstance(step, tuple):
+                        why = step
                         break
                     number, proposal = step
                     if number in self._trials:
@@ -283,7 +306,7 @@ class Study:
                         running[number] = network
                         executor.submit(number, network, derive(self.seed, "candidate", str(network)))
                 if not running:
-                    return
+                    return why or used
                 for number, answer in executor.collect().items():
                     network = running.pop(number)
                     report(self._finish(number, self._asked[number], answer))
@@ -292,10 +315,30 @@ class Study:
                         report(self._copy(twin, self._asked[twin], self._trials[number]))
                 self._check_progress()
 
-    def _rewind(self) -> None:
+    def _rewind(self, budget: Budget | None = None) -> None:
         """A searcher that knows nothing yet; the loop replays what is recorded."""
         self._searcher = self._make(self)
+        self._told = None if budget is None else Told(budget, self.fitness)
         self._asked.clear()
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        """The time inside counts as searched."""
+        self._searched, self._since = self.journal.searched(self.record), time.monotonic()
+        try:
+            yield
+        finally:
+            self._searched, self._since = self.searched_seconds, None
+
+    @property
+    def searched_seconds(self) -> float:
+        """How long searches of this study have run, over all runs: of one that was killed, until its last trial."""
+        return self._searched + (0.0 if self._since is None else time.monotonic() - self._since)
+
+    @property
+    def simulated_seconds(self) -> float:
+        """What all evaluations would have taken by the cost column of a table; copies take nothing."""
+        return simulated_in_all(self.trials)
 
     @contextmanager
     def _forgetting(self) -> Iterator[None]:
@@ -303,11 +346,12 @@ class Study:
         try:
             yield
         finally:
-            self._searcher = None
+            self._searcher = self._told = None
             self._asked.clear()
 
-    def _next(self) -> tuple[int, Proposal] | None:
-        """The next number and what is to be tried; None when the oldest trial under way must end first.
+    def _next(self) -> tuple[int, Proposal] | str | None:
+        """The next number and what is to be tried; None when the oldest trial under way must end first; a text that says
+        why nothing more is to be tried.
 
         What has been told at this point depends on the number alone, never on what happened to end sooner.
         """
@@ -318,6 +362,8 @@ class Study:
         while (proposal := self._searcher.ask(list(self._asked.values()))) is None:
             if not self._tell_oldest(self._searcher):
                 return None
+        if self._told is not None and (why := self._told.enough()) is not None:
+            return why
         number = self._searcher.told + len(self._asked)
         recorded = self._trials.get(number)
         if recorded is not None:
@@ -331,6 +377,8 @@ class Study:
             return False
         del self._asked[oldest]
         searcher.tell(self._trials[oldest])
+        if self._told is not None:
+            self._told.add(self._trials[oldest])
         return True
 
     def _finish(self, number: int, proposal: Proposal, answer: Outcome | Failed) -> Trial:
@@ -353,7 +401,7 @@ class Study:
         return trial
 
     def _store(self, trial: Trial) -> None:
-        self.journal.record(self.record, trial)
+        self.journal.record(self.record, trial, None if self._since is None else self.searched_seconds)
         self._trials[trial.number] = trial
         self._remember(trial)
 
@@ -376,13 +424,6 @@ class Study:
 
 def _finite(value: float | None) -> bool:
     return value is None or math.isfinite(value)
-
-
-def check_budget(evaluations: int, workers: int = 1, timeout: float | None = None) -> None:
-    """Refuse what :meth:`Study.run` cannot do."""
-    if evaluations < 1:
-        raise InputError(f"evaluations is at least 1, not {evaluations}")
-    check_workers(workers, timeout)
 
 
 def _by_name(study: Study) -> Searcher:

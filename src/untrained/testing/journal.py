@@ -138,6 +138,14 @@ class JournalContract:
             journal.record(study, trial)
         assert journal.count(study) == {"complete": 5, "rejected": 1, "failed": 1}
 
+    def test_the_time_searched_is_that_of_the_last_trial(self, journal: Journal, study: StudyRecord) -> None:
+        other = journal.create("other", {})
+        assert journal.searched(study) == 0.0
+        for number, seconds in enumerate((1.5, None, 4.25)):
+            journal.record(study, Trial(number, Architecture.parse(CELL)), seconds)
+        journal.record(other, Trial(0, Architecture.parse(CELL)))
+        assert (journal.searched(study), journal.searched(other)) == (4.25, 0.0)
+
     def test_memory_is_not_shared(self, opened: Open) -> None:
         with closing(opened()) as one, closing(opened()) as two:
             one.create("mine", {})
@@ -173,10 +181,11 @@ class JournalContract:
         with closing(opened(path)) as journal:
             study = journal.create("first", SETUP)
             for trial in trials:
-                journal.record(study, trial)
+                journal.record(study, trial, 2.5)
         for _ in range(2):
             with closing(opened(path)) as journal:
                 assert journal.study("first") == study
+                assert journal.searched(study) == 2.5
                 assert journal.trials(study) == trials
 
     def test_a_trial_is_there_for_others_at_once(self, opened: Open, path: Path) -> None:
