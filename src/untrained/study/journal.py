@@ -184,13 +184,21 @@ class Journal:
                 },
             )
             if searched is not None:
-                if not self._clocked:
-                    _CLOCKS.create(connection, checkfirst=True)
-                    self._clocked = True
-                connection.execute(_SET_CLOCK, {"study_id": study.id, "seconds": searched})
+                self._set_clock(connection, study, searched)
+
+    def set_searched(self, study: StudyRecord, seconds: float) -> None:
+        """Note for how many seconds searches of a study have run."""
+        with self._talking() as connection:
+            self._set_clock(connection, study, seconds)
+
+    def _set_clock(self, connection: sa.Connection, study: StudyRecord, seconds: float) -> None:
+        if not self._clocked:
+            _CLOCKS.create(connection, checkfirst=True)
+            self._clocked = True
+        connection.execute(_SET_CLOCK, {"study_id": study.id, "seconds": seconds})
 
     def searched(self, study: StudyRecord) -> float:
-        """For how many seconds searches of a study have run, as its last trial was recorded."""
+        """For how many seconds searches of a study have run, as far as it was noted."""
         with self._talking() as connection:
             if not self._clocked and _CLOCKS.name not in sa.inspect(connection).get_table_names():
                 return 0.0

@@ -327,6 +327,7 @@ class Study:
         self._searched, self._since = self.journal.searched(self.record), time.monotonic()
         try:
             yield
+            self.journal.set_searched(self.record, self.searched_seconds)
         finally:
             self._searched, self._since = self.searched_seconds, None
 
@@ -415,11 +416,10 @@ class Study:
 
     def _check_progress(self) -> None:
         if self._rejected_in_a_row >= MOST_REJECTED:
-            why = next(trial.reasons["limits"] for trial in reversed(self.trials) if trial.state == "rejected")
-            raise LimitError(
-                f"{MOST_REJECTED} candidates in a row were rejected (limits: {', '.join(self.setup['limits']) or 'none'}; the "
-                f"last: {why}); loosen the limits"
-            )
+            last = next(trial.reasons["limits"] for trial in reversed(self.trials) if trial.state == "rejected")
+            limits = ", ".join(self.setup["limits"])
+            broke = f"broke the limits {limits}" if limits else "were rejected"
+            raise LimitError(f"{MOST_REJECTED} candidates in a row {broke}; loosen them (the last one: {last})")
 
 
 def _finite(value: float | None) -> bool:

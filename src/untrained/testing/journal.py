@@ -138,13 +138,15 @@ class JournalContract:
             journal.record(study, trial)
         assert journal.count(study) == {"complete": 5, "rejected": 1, "failed": 1}
 
-    def test_the_time_searched_is_that_of_the_last_trial(self, journal: Journal, study: StudyRecord) -> None:
+    def test_the_time_searched_is_what_was_noted_last(self, journal: Journal, study: StudyRecord) -> None:
         other = journal.create("other", {})
         assert journal.searched(study) == 0.0
         for number, seconds in enumerate((1.5, None, 4.25)):
             journal.record(study, Trial(number, Architecture.parse(CELL)), seconds)
         journal.record(other, Trial(0, Architecture.parse(CELL)))
         assert (journal.searched(study), journal.searched(other)) == (4.25, 0.0)
+        journal.set_searched(study, 5.0)
+        assert (journal.searched(study), journal.searched(other)) == (5.0, 0.0)
 
     def test_memory_is_not_shared(self, opened: Open) -> None:
         with closing(opened()) as one, closing(opened()) as two:
