@@ -1,6 +1,6 @@
 """Whether control of diversity helps a search, and whether diversity follows fitness: `diverse` under windows and without.
 
-python -m benchmarks.diversity SETTING [--data DATA] [--runs FILE] [--seeds FIRST:END]
+python -m benchmarks.diversity SETTING [--data DATA] [--runs FILE] [--seeds FIRST:END] [--arms NAME+NAME]
 
 Settings, each POPULATION x GENERATIONS evaluations a search:
 
@@ -291,6 +291,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--runs", type=Path, metavar="FILE")
     parser.add_argument("--seeds", metavar="FIRST:END")
+    parser.add_argument("--arms", metavar="NAME+NAME")
     given = parser.parse_args()
     setting = SETTINGS[given.setting]
     first, end = map(int, given.seeds.split(":")) if given.seeds else (0, setting.seeds)
@@ -298,9 +299,10 @@ def main() -> None:
     judge = setting.judge(given.data, memory)
     start = time.process_time()
     # Seed by seed, so that what an interrupted run has done can be compared.
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in setting.arms}
+    arms = [name.strip() for name in given.arms.split("+")] if given.arms else setting.arms
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in arms}
     for seed in range(first, end):
-        for name in setting.arms:
+        for name in arms:
             key = f"{name} {seed}"
             arm = ARMS[name]
             found[name].append(memory.recall("run", key, lambda arm=arm, seed=seed: run(setting, arm, seed, judge)))  # type: ignore[misc]
