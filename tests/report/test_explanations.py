@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html import escape
 
+import numpy as np
 import pytest
 
 from untrained.algorithms.diverse import breedings
@@ -13,7 +14,7 @@ from untrained.algorithms.trial import Trial
 from untrained.architecture import Architecture
 from untrained.errors import InputError
 from untrained.report import explanations
-from untrained.report.generations import correlation, generations
+from untrained.report.generations import correlation, generations, siblings
 from untrained.report.page import report_page
 from untrained.seeds import generator
 from untrained.spaces.choices import define_space
@@ -225,3 +226,54 @@ def test_a_published_run_is_explained(shared_data):
     assert study.best_trials.index(broken) < 10
     assert "–" in page
     assert Architecture.parse(str(broken.architecture), strict=False) == broken.architecture
+
+
+def test_symbols_are_told_apart_where_they_stand_for_one_kind():
+    tokens = [
+        token
+        for text in ("chain:R16k3s1-r32k3s2-R64k5s2-B-g", "chain:r16k5s1-M2-T32k3s1-E")
+        for token in space("chain").tokens(Architecture.parse(text, strict=False))
+    ]
+    key = explanations._key(tokens)
+    assert key["R"] == "residual (skip=1)"
+    assert key["r"] == "residual (skip=0)"
+    assert key["T"] == "bottleneck"
+    assert key["g"] == "global avg pool"
+
+
+def test_every_operation_has_its_share_among_the_best_and_among_all():
+    trials = family(60)
+    body = told(recorded(trials))["What the best have in common"]
+    single = body.split("<h3>Operations of the best</h3>")[1].split("<h3>Blocks of the best</h3>")[0]
+    symbols = {token.symbol for trial in trials for token in space("chain").tokens(trial.architecture)}
+    assert set(re.findall(r"<code>(.*?)</code>", single)) == symbols
+
+
+def test_the_same_search_from_other_seeds_is_shown_beside(make_study):
+    journal = Journal()
+    control = {**CONTROL, "options": {"population": 10, "generations": 4}, "objectives": {"good": 1, "slow": -1}}
+    studies = [make_study(50, journal=journal, name=f"run-{seed}", seed=seed, **control) for seed in (1, 2, 5)]
+    make_study(50, journal=journal, name="walk-3", seed=3, **control)  # another name
+    make_study(50, journal=journal, name="run-4", seed=4, **{**control, "options": {"population": 12}})
+    make_study(0, journal=journal, name="run-6", seed=6, **control)  # nothing in it yet
+    make_study(10, journal=journal, name="run-9", seed=2, **control)  # the same seed once more
+    assert [other.name for other in siblings(studies[1])] == ["run-1", "run-2", "run-5", "run-6"]
+    shown = Shown()
+    body = dict(explanations.sections(studies[0], shown))["Generation by generation"]
+    assert "The same search from 3 seeds" in body
+    heads = re.findall(r"<th scope=\"col\" class=\"\w+\">(.*?)</th>", body)
+    assert heads == ["seed", "1", "2", "5", "mean"]
+    expected = [correlation(generations(one)) for one in studies]
+    cells = re.findall(r"<td class=\"number\">(.*?)</td>", body)
+    assert cells == [*(f"{r:.2f}" for r in expected), f"{sum(expected) / 3:.3f}"]
+    # Mean and deviation of the second generation, by hand.
+    bands = shown.figures[2].data
+    seconds = [generations(one)[1] for one in studies]
+    for traces, values in ((bands[:3], [g.fitness for g in seconds]), (bands[3:], [g.similarity for g in seconds])):
+        low, high, middle = (trace.y[1] for trace in traces)
+        assert middle == pytest.approx(np.mean(values))
+        assert high - middle == pytest.approx(middle - low) == pytest.approx(np.std(values, ddof=1))
+
+
+def test_a_single_seed_has_no_bands(controlled):
+    assert "seeds" not in told(controlled)["Generation by generation"]

@@ -28,6 +28,15 @@ def test_best_so_far_shows_every_trial_once_and_a_line_that_never_rises(study):
     assert line["x"][places.index(1)] == first
 
 
+def test_more_operators_than_colours_are_not_told_apart(study, monkeypatch):
+    monkeypatch.setattr(figures, "COLOURS", figures.COLOURS[:2])
+    dots, _ = data(figures.best_so_far(study))
+    assert dots["name"] == "trials"
+    assert sorted(dots["x"]) == [trial.number for trial in study.complete]
+    (bars, _) = data(figures.operators(study))
+    assert bars["y"] == list(dict.fromkeys(trial.operator for trial in study.complete))
+
+
 def test_best_so_far_escapes_what_is_shown_on_hover(study):
     assert "<br>" in data(figures.best_so_far(study))[0]["text"][0]
     assert figures._hover(study.complete[0]).count("<") == figures._hover(study.complete[0]).count("<br>")

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 from untrained.algorithms.diverse import Breeding, Diverse, breedings
 from untrained.algorithms.searcher import make_searcher
 from untrained.algorithms.trial import Trial
-from untrained.alignment import align, chart, cluster, contrasts, motifs, similarity_matrix
+from untrained.alignment import Motif, align, chart, cluster, contrasts, motifs, similarity_matrix
+from untrained.architecture import Token
 from untrained.errors import InputError
 from untrained.report import explanatory_figures as figures
 from untrained.report import tables
-from untrained.report.generations import correlation, costs, generations
+from untrained.report.generations import correlation, costs, generations, siblings
 from untrained.report.standing import positions
 from untrained.study.study import Study
 
@@ -70,10 +71,32 @@ def _generations(study: Study, show: Show) -> str:
             f"Diversity was controlled: {fits} of {len(bred)} generations changed the similarity as the window (grey) "
             f"allows, after {sum(one.attempts for one in bred) / len(bred):.1f} attempts on average.",
         )
+    body += _seeds(study, f"best {fitness}" if single else None, show)
     quantities = costs(study, found)
     if quantities:
         body += show(figures.costs_of_the_best(found, quantities), "What the best of each generation costs.")
     return body
+
+
+def _seeds(study: Study, fitness: str | None, show: Show) -> str:
+    """The same search from several seeds, where the store has it."""
+    runs = {other.seed: generations(other) for other in siblings(study)}
+    runs = {seed: run for seed, run in runs.items() if len(run) >= FEWEST_GENERATIONS}
+    if len(runs) < 2:
+        return ""
+    correlations = [correlation(run) for run in runs.values()]
+    known = [r for r in correlations if r is not None]
+    cells = ["–" if r is None else f"{r:.2f}" for r in correlations]
+    mean = f"{sum(known) / len(known):.3f}" if known else "–"
+    return show(
+        figures.over_seeds(list(runs.values()), fitness),
+        f"The same search from {len(runs)} seeds, as the store has it: mean and standard deviation by generation.",
+    ) + tables.table(
+        ["seed", *map(str, runs), "mean"],
+        [["correlation", *cells, mean]],
+        caption="Pearson's correlation of best fitness and similarity over the generations of each seed.",
+        texts=(0,),
+    )
 
 
 def _bred(study: Study) -> list[Breeding]:
@@ -91,7 +114,7 @@ def _in_common(study: Study, show: Show) -> str:
     best = study.best_trials
     if len(best) < FEWEST_NETWORKS:
         return ""
-    body = _chart(best[:CHARTED], show)
+    body = _chart(study, best[:CHARTED], show)
     mapped = best[:MAPPED]
     matrix = similarity_matrix([trial.architecture for trial in mapped])
     body += show(
@@ -102,49 +125,83 @@ def _in_common(study: Study, show: Show) -> str:
     return body + _motifs(best)
 
 
-def _chart(trials: Sequence[Trial], show: Show) -> str:
+def _chart(study: Study, trials: Sequence[Trial], show: Show) -> str:
     try:
         made = chart([trial.architecture for trial in trials])
     except InputError:
         return ""
-    kinds = dict.fromkeys((token.symbol, token.kind.replace("_", " ")) for row in made.rows for token in row if token)
-    key = ", ".join(f"{symbol} {kind}" for symbol, kind in kinds)
+    words = _key([token for trial in study.best_trials for token in study.space.tokens(trial.architecture)])
+    shown = dict.fromkeys(token.symbol for row in made.rows for token in row if token)
+    key = ", ".join(f"{symbol} {words[symbol]}" for symbol in shown)
     return show(
         figures.chart_of(made, _labels(trials)),
         f"The best {len(trials)} networks, best first, in columns that correspond, and what most of them have: {key}.",
     )
 
 
+def _key(tokens: Sequence[Token]) -> dict[str, str]:
+    """What symbols stand for; where several stand for one kind, with the parameters that tell them apart."""
+    by_symbol: dict[str, list[Token]] = {}
+    for token in tokens:
+        by_symbol.setdefault(token.symbol, []).append(token)
+    key = {}
+    for symbol, own in by_symbol.items():
+        others = [token for token in tokens if token.kind == own[0].kind and token.symbol != symbol]
+        told = [
+            f"{name}={value:g}"
+            for name, value in own[0].parameters
+            if others
+            and all(token.get(name) == value for token in own)
+            and not any(token.get(name) == value for token in others)
+        ]
+        key[symbol] = own[0].kind.replace("_", " ") + (f" ({', '.join(told)})" if told else "")
+    return key
+
+
 def _motifs(best: Sequence[Trial]) -> str:
-    """Blocks that the best tenth has more often than all."""
+    """Operations, and blocks of them, that the best tenth has more often than all."""
     group = best[: max(FEWEST_NETWORKS, len(best) // 10)]
     if len(best) < 4 * len(group):
         return ""
-    found = motifs([trial.architecture for trial in group], [t.architecture for t in best], lengths=(2, 3))
+    chosen, everyone = [trial.architecture for trial in group], [trial.architecture for trial in best]
+    return (
+        "<h3>Operations of the best</h3>"
+        + _frequencies(
+            motifs(chosen, everyone, lengths=(1,)),
+            len(best),
+            f"How many of the best {len(group)} and of all {len(best):,} networks have an operation, and how likely a random "
+            "draw of as many has it as often (Fisher's exact test; q is p corrected for the number of operations).",
+        )
+        + "<h3>Blocks of the best</h3>"
+        + (
+            _frequencies(
+                [one for one in motifs(chosen, everyone, lengths=(2, 3)) if one.q < SIGNIFICANT][: tables.TOP],
+                len(best),
+                f"Two or three operations in a row that the best {len(group)} of {len(best):,} networks have more often "
+                "than a random draw would (Fisher's exact test; q is p corrected for the number of blocks, below "
+                f"{SIGNIFICANT:g} here).",
+            )
+            or f"<p>No block of two or three operations is more frequent in the best {len(group)} than by chance.</p>"
+        )
+    )
+
+
+def _frequencies(found: Sequence[Motif], networks: int, caption: str) -> str:
+    """A table of motifs; empty for none."""
     rows = [
         [
             f"<code>{escape(one.symbols)}</code>",
             escape(", ".join(kind.replace("_", " ") for kind in one.kinds)),
             f"{one.frequency:.0%}",
-            f"{one.total / len(best):.0%}",
+            f"{one.total / networks:.0%}",
             f"{one.enrichment:.2f}",
             f"{one.p:.2g}",
             f"{one.q:.2g}",
         ]
         for one in found
-        if one.q < SIGNIFICANT
-    ][: tables.TOP]
-    heading = "<h3>Blocks of the best</h3>"
-    if not rows:
-        return f"{heading}<p>No block of two or three operations is more frequent in the best {len(group)} than by chance.</p>"
-    return heading + tables.table(
-        ["block", "operations", "of the best", "of all", "times as often", "p", "q"],
-        rows,
-        caption=f"Two or three operations in a row that the best {len(group)} of {len(best):,} networks have more often "
-        "than a random draw would (Fisher's exact test; q is p corrected for the number of blocks, below "
-        f"{SIGNIFICANT:g} here).",
-        texts=(0, 1),
-    )
+    ]
+    heads = ["symbols", "operations", "of the best", "of all", "times as often", "p", "q"]
+    return tables.table(heads, rows, caption=caption, texts=(0, 1)) if rows else ""
 
 
 def _contrasts(study: Study) -> str:

@@ -46,6 +46,50 @@ def fitness_and_similarity(found: Sequence[Generation], fitness: str) -> go.Figu
     return dressed(figure, height=380).update_layout(margin={"r": 70})
 
 
+def over_seeds(runs: Sequence[Sequence[Generation]], fitness: str | None) -> go.Figure:
+    """Mean and standard deviation, over searches, of the median similarity of each generation and, where `fitness` names
+    it, of its best fitness."""
+    panels = [("median similarity", "similarity", COLOURS[0])]
+    if fitness is not None:
+        panels.insert(0, (escape(fitness), "fitness", BEST))
+    figure = make_subplots(rows=1, cols=len(panels), horizontal_spacing=0.12)
+    for column, (name, attribute, colour) in enumerate(panels, start=1):
+        by_number: dict[int, list[float]] = {}
+        for run in runs:
+            for one in run:
+                value = getattr(one, attribute)
+                if value is not None and math.isfinite(value):
+                    by_number.setdefault(one.number, []).append(value)
+        numbers = sorted(number for number, values in by_number.items() if len(values) > 1)
+        middle = [float(np.mean(by_number[number])) for number in numbers]
+        width = [float(np.std(by_number[number], ddof=1)) for number in numbers]
+        for end, fill in ((-1, None), (1, "tonexty")):
+            figure.add_scatter(
+                x=numbers,
+                y=[mean + end * deviation for mean, deviation in zip(middle, width, strict=True)],
+                mode="lines",
+                line={"width": 0},
+                fill=fill,
+                fillcolor="rgba(128,128,128,0.25)",
+                hoverinfo="skip",
+                row=1,
+                col=column,
+            )
+        figure.add_scatter(
+            x=numbers,
+            y=middle,
+            mode="lines+markers",
+            line={"color": colour, "width": 2.5},
+            text=[f"{mean:.4g} ± {deviation:.2g}" for mean, deviation in zip(middle, width, strict=True)],
+            hovertemplate="generation %{x}: %{text}<extra></extra>",
+            row=1,
+            col=column,
+        )
+        figure.update_yaxes(title=name, row=1, col=column)
+    figure.update_xaxes(title="generation")
+    return dressed(figure, height=330, legend=False)
+
+
 def costs_of_the_best(found: Sequence[Generation], quantities: Mapping[str, Sequence[float | None]]) -> go.Figure:
     """What the best of each generation costs, a panel a quantity."""
     figure = make_subplots(rows=1, cols=len(quantities), horizontal_spacing=0.35 / (len(quantities) + 1))
@@ -180,7 +224,7 @@ def similarity_map(matrix: np.ndarray, clusters: Clusters, labels: Sequence[str]
             zmin=0,
             zmax=1,
             colorscale=[[0, "#0b2a4a"], [0.5, "#2f7ed8"], [0.8, "#f0b429"], [1, "#e8590c"]],
-            colorbar={"title": {"text": "similarity", "side": "right"}, "len": 0.8, "y": 0.4, "thickness": 14},
+            colorbar={"title": {"text": "similarity", "side": "top"}, "len": 0.8, "y": 0.4, "thickness": 14},
         ),
         row=2,
         col=1,

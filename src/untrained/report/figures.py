@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
-from itertools import combinations, cycle
+from itertools import combinations
 from textwrap import wrap
 from typing import Any
 
@@ -31,7 +31,10 @@ def best_so_far(study: Study) -> go.Figure:
     """The final position of every trial, and of the best one until then, over the trials."""
     places = positions(study)
     figure = go.Figure()
-    for colour, (operator, trials) in zip(cycle(COLOURS), _by_operator(shown(study, places)).items(), strict=False):
+    groups = _by_operator(shown(study, places))
+    if len(groups) > len(COLOURS):  # too many to be told apart, as the generations of an imported run
+        groups = {"trials": [trial for trials in groups.values() for trial in trials]}
+    for colour, (operator, trials) in zip(COLOURS, groups.items(), strict=False):
         figure.add_scatter(
             x=[trial.number for trial in trials],
             y=[places[trial.number] for trial in trials],
@@ -100,7 +103,8 @@ def operators(study: Study) -> go.Figure:
     best = study.best_trials[: max(1, len(study.best_trials) // 10)]
     everything = Counter(trial.operator for trial in study.complete)
     top = Counter(trial.operator for trial in best)
-    names = sorted(everything, key=lambda name: -everything[name])
+    many = len(everything) > len(COLOURS)  # generations of an imported run: in their order, and closer
+    names = list(everything) if many else sorted(everything, key=lambda name: -everything[name])
     figure = go.Figure()
     for label, counts, total, colour in (
         ("of all trials", everything, len(study.complete), WORST),
@@ -118,7 +122,7 @@ def operators(study: Study) -> go.Figure:
             hovertemplate="%{y}: %{text} " + label + "<extra></extra>",
         )
     figure.update_xaxes(tickformat=".0%", rangemode="tozero")
-    return _bars(dressed(figure, height=110 + 62 * len(names)))
+    return _bars(dressed(figure, height=110 + (32 if many else 62) * len(names)))
 
 
 def losses(study: Study) -> go.Figure | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
 from untrained.algorithms.trial import Trial
 from untrained.alignment.population import Population
+from untrained.errors import InputError
 from untrained.report.sizes import known_size
+from untrained.study.search import read_study
 from untrained.study.study import Study
 
 MOST_COMPARED = 300
@@ -69,6 +72,22 @@ def correlation(found: Sequence[Generation]) -> float | None:
     if len(pairs) < 3 or (np.ptp(pairs, axis=0) == 0).any():
         return None
     return float(np.corrcoef(np.array(pairs).T)[0, 1])
+
+
+def siblings(study: Study) -> list[Study]:
+    """The studies of the same store that differ by their seed only, and this one, by seed; their names differ at most in
+    numbers. Those that ask for something this version lacks are left out."""
+    found = {study.seed: study}
+    for record in study.journal.studies():
+        same = all(record.setup.get(key) == study.setup.get(key) for key in {*record.setup, *study.setup} - {"seed"})
+        if same and _unnumbered(record.name) == _unnumbered(study.name) and record.setup.get("seed") not in found:
+            with suppress(InputError):
+                found[record.setup["seed"]] = read_study(study.journal, record)
+    return [found[seed] for seed in sorted(found)]
+
+
+def _unnumbered(name: str) -> str:
+    return re.sub(r"\d+", "#", name)
 
 
 def costs(study: Study, found: Sequence[Generation]) -> Mapping[str, list[float | None]]:

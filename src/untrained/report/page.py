@@ -87,8 +87,8 @@ def _sections(study: Study, extra: Extra) -> Iterator[str]:
         "The winner",
         f"<p>Trial {winner.number} of the space {escape(study.space.name)}:</p>"
         f'<p class="architecture"><code>{tables.breakable(str(winner.architecture))}</code></p>'
-        f'<figure><div class="scroll">{drawing}</div><figcaption>The winner, drawn: images enter at the left; boxes are '
-        "nodes and labels on arrows are operations.</figcaption></figure>" + tables.winner_table(study),
+        f'<figure><div class="scroll">{drawing}</div><figcaption>The winner, drawn: images enter at the left; operations '
+        "are written in boxes or, where boxes are sums, on arrows.</figcaption></figure>" + tables.winner_table(study),
     )
     if extra.runs:
         yield _section(
@@ -130,7 +130,8 @@ def _sections(study: Study, extra: Extra) -> Iterator[str]:
         "Where the best came from",
         plots.show(
             figures.operators(study),
-            "Which operators made the trials, and which made the best tenth of them; numbers are trials.",
+            "Which operators (of an imported run: generations) made the trials, and which made the best tenth of them; "
+            "numbers are trials.",
         )
         + "<h3>The winner's family</h3>"
         + (
