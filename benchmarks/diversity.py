@@ -256,7 +256,7 @@ def effects(setting: Setting, found: Mapping[str, list[dict[str, Any]]]) -> None
     p = {name: float(stats.ttest_1samp(gain, 0.0).pvalue) for name, gain in gains.items() if gain.any()}
     corrected = holm(p)
     print(
-        f"{'window':26s} {'fitness':>9s} {'verdict':>9s}  {'less without control':>20s}  {'p (Holm)':>8s}  last  attempts"
+        f"{'window':26s} {'fitness':>9s} {'verdict':>9s}  {'minus uncontrolled':>20s}  {'p (Holm)':>8s}  last  attempts"
     )
     for name, runs in found.items():
         gain = f"{gains[name].mean():+.4f} ± {interval(gains[name]):.4f}" if name in p else ""
@@ -277,12 +277,21 @@ def correlation(fitness: Sequence[float], similarity: Sequence[float]) -> float:
 
 
 def correlations(found: Mapping[str, list[dict[str, Any]]]) -> None:
-    """Print, as in Table 3, the correlation of fitness and similarity by seed (the first ten) and its mean."""
-    print(f"\n{'Pearson, by seed':26s}   mean ± 95 %      " + " ".join(f"{seed:5d}" for seed in range(10)))
-    for name, runs in found.items():
-        r = np.array([correlation(one["fitness"], one["similarity"]) for one in runs])
+    """Print, as in Table 3, the correlation of fitness and similarity by seed (the first ten), its mean over all, and by how
+    much it is higher than without control."""
+    by_arm = {
+        name: np.array([correlation(one["fitness"], one["similarity"]) for one in runs]) for name, runs in found.items()
+    }
+    print(f"\n{'Pearson of the two':26s}  {'mean':>14s}  {'minus uncontrolled':>18s}  by seed")
+    for name, r in by_arm.items():
         known = r[np.isfinite(r)]
-        print(f"{name:26s}  {known.mean():+.3f} ± {interval(known):.3f}   " + " ".join(f"{one:5.2f}" for one in r[:10]))
+        against = by_arm.get(ARMS[name].against)
+        more = ""
+        if against is not None and against is not r:
+            difference = (r - against)[np.isfinite(r - against)]
+            more = f"{difference.mean():+.3f} ± {interval(difference):.3f}"
+        seeds = " ".join(f"{one:5.2f}" for one in r[:10])
+        print(f"{name:26s}  {known.mean():+.3f} ± {interval(known):.3f}  {more:>18s}  {seeds}")
 
 
 def main() -> None:
