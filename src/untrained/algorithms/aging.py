@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from untrained.algorithms.fitness import Fitness
+from untrained.algorithms.scope import Scope
 from untrained.algorithms.searcher import Searcher, algorithm
 from untrained.algorithms.trial import Proposal, Trial
 from untrained.errors import InputError
@@ -24,8 +25,18 @@ class Aging(Searcher):
     name = "aging"
     paper = "real2019regularized"
 
-    def __init__(self, space: Space, fitness: Fitness, seed: int, *, population: int = 50, sample: int = 10) -> None:
+    def __init__(
+        self,
+        space: Space,
+        fitness: Fitness,
+        seed: int,
+        *,
+        population: int = 50,
+        sample: int = 10,
+        scope: str = "tournament",
+    ) -> None:
         super().__init__(space, fitness, seed)
+        self._within = Scope(scope, fitness)
         if population < 2 or not 1 <= sample <= population:
             raise InputError(
                 f"{self.name} needs population >= 2 and 1 <= sample <= population, not {population} and {sample}"
@@ -42,7 +53,7 @@ class Aging(Searcher):
             return Proposal(self.space.sample(rng))
         chosen = rng.choice(len(self._alive), size=min(self.sample, len(self._alive)), replace=False)
         group = [self._alive[i] for i in sorted(chosen.tolist())]
-        parent = group[int(np.argmax(self.fitness(group)))]
+        parent = group[int(np.argmax(self._within(group, self._alive)))]
         return Proposal(self.space.mutate(parent.architecture, rng), (parent.number,), "mutation")
 
     def _learn(self, trial: Trial) -> None:

@@ -40,8 +40,9 @@ class Area(Aging):
         population: int = 10,
         sample: int = 3,
         oversampling: int = 10,
+        scope: str = "tournament",
     ) -> None:
-        super().__init__(space, fitness, seed, population=population, sample=sample)
+        super().__init__(space, fitness, seed, population=population, sample=sample, scope=scope)
         if oversampling < 1:
             raise InputError(f"area needs an oversampling of at least 1, not {oversampling}")
         self.oversampling = oversampling

@@ -11,6 +11,7 @@ import numpy as np
 
 from untrained.algorithms.fitness import Fitness
 from untrained.algorithms.rounds import REDRAWS, Rounds
+from untrained.algorithms.scope import Scope
 from untrained.algorithms.searcher import algorithm
 from untrained.algorithms.trial import Proposal, Trial
 from untrained.architecture import Architecture
@@ -31,8 +32,18 @@ class FreeRea(Rounds):
     name = "freerea"
     paper = "cavagnero2023freerea"
 
-    def __init__(self, space: Space, fitness: Fitness, seed: int, *, population: int = 100, sample: int = 25) -> None:
+    def __init__(
+        self,
+        space: Space,
+        fitness: Fitness,
+        seed: int,
+        *,
+        population: int = 100,
+        sample: int = 25,
+        scope: str = "tournament",
+    ) -> None:
         super().__init__(space, fitness, seed)
+        self._within = Scope(scope, fitness)
         if population < 2 or sample < 2:
             raise InputError(f"freerea needs population >= 2 and sample >= 2, not {population} and {sample}")
         self.population = population
@@ -47,7 +58,7 @@ class FreeRea(Rounds):
             rng = self.rng("step", self._rounds, attempt)
             chosen = rng.choice(len(self._alive), size=self.sample, replace=False)
             group = [self._alive[i] for i in chosen.tolist()]
-            best = np.argsort(-self.fitness(group), kind="stable")
+            best = np.argsort(-self._within(group, self._alive), kind="stable")
             a, b = group[best[0]], group[best[1]]
             children = [
                 Proposal(self.space.mutate(a.architecture, rng), (a.number,), "mutation"),
@@ -67,5 +78,5 @@ class FreeRea(Rounds):
         # They stand in the order they came in: the first is the oldest.
         del self._alive[0]
         if len(self._alive) > self.population:
-            best = np.argsort(-self.fitness(self._alive), kind="stable")[: self.population]
+            best = np.argsort(-self._within(self._alive, self._alive), kind="stable")[: self.population]
             self._alive = [self._alive[i] for i in sorted(best.tolist())]

@@ -12,6 +12,7 @@ from typing import final
 import numpy as np
 
 from untrained.algorithms.fitness import Fitness
+from untrained.algorithms.scope import Scope
 from untrained.algorithms.searcher import Searcher, algorithm
 from untrained.algorithms.trial import Proposal, Trial
 from untrained.errors import InputError
@@ -25,9 +26,9 @@ TOURNAMENT = 3
 class Genetic(Searcher):
     """Generational GA: the best two of a tournament of 3 cross (0.7), both children mutate (0.08), else both live on.
 
-    Fitness is computed inside each tournament. Pairs that do not cross pass to the next generation unchanged and are not
-    scored again. A generation is full when survivors and completed children reach `population`; rejected and failed
-    children take no place.
+    Fitness is computed inside each tournament, or within the `scope` population or history. Pairs that do not cross pass to
+    the next generation unchanged and are not scored again. A generation is full when survivors and completed children reach
+    `population`; rejected and failed children take no place.
     """
 
     name = "genetic"
@@ -42,8 +43,10 @@ class Genetic(Searcher):
         population: int = 25,
         crossover: float = 0.7,
         mutation: float = 0.08,
+        scope: str = "tournament",
     ) -> None:
         super().__init__(space, fitness, seed)
+        self._within = Scope(scope, fitness)
         if population < TOURNAMENT:
             raise InputError(f"genetic needs a population of at least {TOURNAMENT}, not {population}")
         if not (0.0 < crossover <= 1.0 and 0.0 <= mutation <= 1.0):
@@ -111,7 +114,7 @@ class Genetic(Searcher):
     def _tournament(self, rng: np.random.Generator) -> tuple[Trial, Trial]:
         chosen = rng.choice(len(self._parents), size=TOURNAMENT, replace=False)
         drawn = [self._parents[i] for i in chosen.tolist()]
-        best = np.argsort(-self.fitness(drawn), kind="stable")
+        best = np.argsort(-self._within(drawn, self._parents), kind="stable")
         return drawn[best[0]], drawn[best[1]]
 
     def _child(self, position: int) -> Proposal:

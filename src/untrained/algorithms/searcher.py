@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from untrained.algorithms.fitness import Fitness
+from untrained.algorithms.scope import Scope
 from untrained.algorithms.trial import Proposal, Trial
 from untrained.errors import InputError, UnknownNameError
 from untrained.registry import ALGORITHMS
@@ -32,6 +33,7 @@ class Searcher(ABC):
         self.fitness = fitness
         self.seed = seed
         self.told = 0
+        self._within = Scope("tournament", fitness)
 
     def rng(self, *labels: int | str) -> np.random.Generator:
         """The generator for `labels`: always the same for this search."""
@@ -50,6 +52,7 @@ class Searcher(ABC):
 
     def tell(self, trial: Trial) -> None:
         """Take in a finished trial; trials are told in the order they were asked for."""
+        self._within.hear(trial)
         self._learn(trial)
         self.told += 1
 

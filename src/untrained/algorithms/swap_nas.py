@@ -11,6 +11,7 @@ import numpy as np
 
 from untrained.algorithms.fitness import Fitness
 from untrained.algorithms.rounds import Rounds, distinct
+from untrained.algorithms.scope import Scope
 from untrained.algorithms.searcher import algorithm
 from untrained.algorithms.trial import Proposal, Trial
 from untrained.errors import InputError
@@ -41,8 +42,10 @@ class SwapNas(Rounds):
         population: int = 30,
         mutants: int = 5,
         crossover: float = 0.5,
+        scope: str = "tournament",
     ) -> None:
         super().__init__(space, fitness, seed)
+        self._within = Scope(scope, fitness)
         if population < 4 or mutants < 1 or not 0.0 <= crossover <= 1.0:
             raise InputError(
                 "swap-nas needs population >= 4, mutants >= 1 and a probability as crossover, "
@@ -88,12 +91,12 @@ class SwapNas(Rounds):
                 self._alive.append(self._best(new))
         while len(self._alive) > self.population:
             # The first of the worst is the oldest of them.
-            del self._alive[int(np.argmin(self.fitness(self._alive)))]
+            del self._alive[int(np.argmin(self._within(self._alive, self._alive)))]
 
     def _best_two(self, rng: np.random.Generator) -> tuple[Trial, Trial]:
         chosen = rng.choice(len(self._alive), size=self.population // 2, replace=False)
         group = [self._alive[i] for i in chosen.tolist()]
-        best = np.argsort(-self.fitness(group), kind="stable")
+        best = np.argsort(-self._within(group, self._alive), kind="stable")
         return group[best[0]], group[best[1]]
 
     def _best(self, trials: list[Trial]) -> Trial:
