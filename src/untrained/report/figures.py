@@ -98,6 +98,41 @@ def metric_pairs(study: Study) -> go.Figure | None:
     return dressed(figure, height=60 + 330 * rows, legend=False)
 
 
+def front(study: Study) -> go.Figure:
+    """Objectives against each other: the front marked, its compromise as a star, what it dominates faint."""
+    pairs = list(combinations(list(study.directions)[:MOST_PAIRED], 2))
+    members = study.front
+    numbers = {trial.number for trial in members}
+    others = [trial for trial in shown(study, positions(study)) if trial.copied is None and trial.number not in numbers]
+    columns = min(3, len(pairs))
+    rows = -(-len(pairs) // columns)
+    figure = make_subplots(rows=rows, cols=columns, vertical_spacing=0.28 / rows, horizontal_spacing=0.1)
+    kinds = (
+        ("dominated", others, {"color": WORST, "size": 6, "opacity": 0.3}),
+        ("front", members[1:], {"color": BEST, "size": 9, "line": {"width": 1, "color": "#ffffff"}}),
+        ("compromise", members[:1], {"color": BEST, "size": 15, "symbol": "star"}),
+    )
+    for i, (a, b) in enumerate(pairs):
+        row, column = i // columns + 1, i % columns + 1
+        for name, trials, marker in kinds:
+            figure.add_scatter(
+                x=_column(trials, a),
+                y=_column(trials, b),
+                mode="markers",
+                name=name,
+                marker=marker,
+                showlegend=i == 0,
+                text=[f"trial {trial.number}" for trial in trials],
+                hovertemplate="%{text}<br>%{x:.5g}, %{y:.5g}<extra></extra>",
+                row=row,
+                col=column,
+            )
+        everything = [*others, *members]
+        figure.update_xaxes(title=_titled(study, a), **_scale(_column(everything, a)), row=row, col=column)
+        figure.update_yaxes(title=_titled(study, b), **_scale(_column(everything, b)), row=row, col=column)
+    return dressed(figure, height=80 + 330 * rows)
+
+
 def operators(study: Study) -> go.Figure:
     """For each operator the share of all complete trials and the share of the best tenth that it made."""
     best = study.best_trials[: max(1, len(study.best_trials) // 10)]

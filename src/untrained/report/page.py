@@ -90,6 +90,18 @@ def _sections(study: Study, extra: Extra) -> Iterator[str]:
         f'<figure><div class="scroll">{drawing}</div><figcaption>The winner, drawn: images enter at the left; operations '
         "are written in boxes or, where boxes are sums, on arrows.</figcaption></figure>" + tables.winner_table(study),
     )
+    if study.has_front and study.front:
+        yield _section(
+            "The front",
+            "<p>No other trial is as good as one of these in everything and better in something. The winner above is the "
+            "compromise: nearest to the best of all objectives, each scaled to 0..1 over the front.</p>"
+            + plots.show(
+                figures.front(study),
+                "Objectives against each other, one dot a network: the front in orange, its compromise as a star, what it "
+                "dominates faint.",
+            )
+            + tables.front_table(study),
+        )
     if extra.runs:
         yield _section(
             "Trained",

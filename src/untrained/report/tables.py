@@ -15,22 +15,35 @@ from untrained.study.study import Study
 
 TOP = 10
 GENERATIONS = 4
+MOST_FRONT = 100
 
 
 def best_table(study: Study, top: int = TOP) -> str:
     """The `top` best trials with scores, sizes and texts."""
+    best = study.best_trials[:top]
+    return _trials_table(study, best, f"The best {len(best)} of the whole history, each network once.")
+
+
+def front_table(study: Study) -> str:
+    """The front by its first objective, best first, at most `MOST_FRONT` of it."""
+    front = study.front
+    name, direction = next(iter(study.directions.items()))
+    ordered = sorted(front, key=lambda trial: -direction * (trial.values[name] or 0.0))[:MOST_FRONT]
+    which = f"all {len(front):,}" if len(ordered) == len(front) else f"{len(ordered):,} of {len(front):,}"
+    return _trials_table(study, ordered, f"The front, {which} networks, by {name}.")
+
+
+def _trials_table(study: Study, trials: Sequence[Trial], caption: str) -> str:
     names = list(study.directions)
     rows = []
-    for place, trial in enumerate(study.best_trials[:top], start=1):
+    for place, trial in enumerate(trials, start=1):
         size = known_size(study, trial.architecture)
         scores = [number(trial.values.get(name)) for name in names]
         text = f"<code>{breakable(study.space.format(trial.architecture))}</code>"
         counts = ["–", "–"] if size is None else [f"{size.parameters:,}", f"{size.macs:,}"]
         rows.append([str(place), str(trial.number), *scores, *counts, text])
     heads = ["position", "trial", *names, "parameters", "MACs", "architecture"]
-    return table(
-        heads, rows, caption=f"The best {len(rows)} of the whole history, each network once.", texts=(len(heads) - 1,)
-    )
+    return table(heads, rows, caption=caption, texts=(len(heads) - 1,))
 
 
 def winner_table(study: Study) -> str:
@@ -147,7 +160,10 @@ def breakable(text: str) -> str:
 def plain(value: Any) -> str:
     """A choice of a setup as text."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}={item}" for key, item in value.items()) or "–"
+        parts = (
+            f"{key} ({plain(item)})" if isinstance(item, Mapping) else f"{key}={item}" for key, item in value.items()
+        )
+        return ", ".join(parts) or "–"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "–"
     return "–" if value is None else str(value)
