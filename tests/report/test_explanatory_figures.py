@@ -71,6 +71,13 @@ def test_breeding_shows_changes_within_and_beyond_the_window():
     assert beyond["text"] == ["attempt 30, mutation rate 0.12"]
 
 
+@pytest.mark.parametrize(("features", "shown"), [(3, ["1", "2", "3", "4"]), (22, ["5", "10", "15", "20"])])
+def test_long_sequences_are_numbered_by_fives(features, shown):
+    one = "chain:" + "C16k3s1-" * features + "g"
+    figure = figures.chart_of(chart([Architecture.parse(one, strict=False)] * 2), ["#1", "#2"])
+    assert [text for text in layout(figure)["xaxis"]["ticktext"] if text] == shown
+
+
 def test_a_chart_has_a_cell_for_every_token_and_none_for_gaps():
     members = ["chain:C16k3s1-B-L-g", "chain:C16k3s1-L-g", "chain:C16k3s1-B-L-M2-G", "chain:Dk3s1-B-L-g"]
     made = chart(members)

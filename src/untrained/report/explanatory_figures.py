@@ -18,6 +18,8 @@ from untrained.report.generations import Generation
 
 KIND_COLOURS = (*COLOURS, "#8d5524", "#5c7a29", "#3d5a80", "#b5179e", "#5b6472")
 """White letters can be read on all of them."""
+MOST_NUMBERED = 20
+"""In charts of more columns not every one has a number."""
 
 
 def fitness_and_similarity(found: Sequence[Generation], fitness: str) -> go.Figure:
@@ -180,7 +182,9 @@ def chart_of(chart: Chart, labels: Sequence[str]) -> go.Figure:
             ygap=2,
         )
     )
-    heads = chart.heads if any(chart.heads) else [str(i) for i in range(1, len(consensus) + 1)]
+    # Long sequences are numbered by fives.
+    step = 1 if len(consensus) <= MOST_NUMBERED else 5
+    heads = chart.heads if any(chart.heads) else ["" if i % step else str(i) for i in range(1, len(consensus) + 1)]
     figure.update_xaxes(
         tickvals=list(range(len(heads))),
         ticktext=list(heads),
