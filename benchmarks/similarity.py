@@ -3,7 +3,8 @@
 Chain populations of 25, 100 and 1,000 random architectures, from arrays of token indices to the matrix of similarities,
 the table of substitution costs included. The floor is the number of cells that the recursion has to fill: half the sum
 of len(a) * len(b) over all ordered pairs. Beside it, in the same run: the same recursion in plain Python on a sample of
-the pairs, the step from architectures to token indices, one changed member, and spaces of cells.
+the pairs, the step from architectures to token indices, one changed member, and spaces of cells; and what `diverse` costs
+beside scoring under its windows.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from untrained.algorithms.diverse import Diverse
+from untrained.algorithms.fitness import Fitness
+from untrained.algorithms.trial import Trial
 from untrained.alignment import Population, similarity_matrix
 from untrained.alignment.costs import chain
 from untrained.alignment.forms import forms
@@ -84,12 +88,35 @@ def cells(name: str, n: int) -> None:
     print(f"{n} {name} architectures: {seconds * 1e3:.1f} ms, {seconds / (n * (n - 1) / 2) * 1e6:.2f} us a pair")
 
 
+def breeding(name: str, window: str, evaluations: int = 1000) -> None:
+    """What a search that controls diversity costs beside scoring, populations of 25, fitness made up."""
+    searcher = Diverse(space(name), Fitness("single", {"value": 1}), 0, window=window)
+    bred: dict[int, int] = {}
+    start = time.process_time()
+    for number in range(evaluations):
+        proposal = searcher.ask([])
+        assert proposal is not None
+        values = {"value": float(sum(proposal.architecture.genes) % 97)}
+        searcher.tell(Trial(number, proposal.architecture, proposal.parents, proposal.operator, values=values))
+        if searcher.generation and searcher.generation not in bred and searcher.breeding is not None:
+            bred[searcher.generation] = searcher.breeding.attempts
+    cost = (time.process_time() - start) / evaluations * 1e3
+    attempts = sum(bred.values()) / len(bred)
+    print(
+        f"{name:10s} {window:9s} {cost:6.3f} ms an evaluation, {attempts:4.1f} attempts a generation, "
+        f"{cost / attempts:.3f} ms a child"
+    )
+
+
 def main() -> None:
     rng = np.random.default_rng(0)
     for n in (25, 100, 1000):
         chains([space("chain").sample(rng) for _ in range(n)])
     for name, n in (("nats-tss", 100), ("nats-sss", 100), ("nasbench101", 100), ("darts", 100)):
         cells(name, n)
+    for name in ("nats-tss", "chain", "darts"):
+        for window in ("naive", "absolute", "soft", "rigid"):
+            breeding(name, window, 200 if name == "darts" else 1000)
 
 
 if __name__ == "__main__":
