@@ -45,7 +45,7 @@ def search(
             help="How scores become one order. Default: single for one, rank_sum for metrics, pareto for objectives."
         ),
     ] = None,
-    algorithm: Annotated[str, typer.Option(help="How to search; `untrained algorithms` lists them.")] = "genetic",
+    algorithm: Annotated[str, typer.Option(help="How to search; `untrained algorithms` lists them.")] = "aging",
     option: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the algorithm; may be repeated.")
     ] = None,
