@@ -40,7 +40,7 @@ def test_as_many_random_ones_as_the_pool_needs() -> None:
     assert sum(trial.operator == "sample" for trial in told) == 100
 
 
-@pytest.mark.parametrize("options", [{"population": 1}, {"sample": 20}, {"oversampling": 0}])
+@pytest.mark.parametrize("options", [{"population": 1}, {"sample": 0}, {"oversampling": 0}])
 def test_impossible_options(options: dict[str, int]) -> None:
     with pytest.raises(InputError, match="area"):
         Area(PLACE, fitness, 0, **options)

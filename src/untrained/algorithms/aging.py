@@ -20,7 +20,7 @@ from untrained.spaces.space import Space
 
 @algorithm
 class Aging(Searcher):
-    """Aging evolution: mutate the best of a random sample of the population; the oldest dies."""
+    """Aging evolution: mutate the best of a random sample of the population (all of one that is smaller); the oldest dies."""
 
     name = "aging"
     paper = "real2019regularized"
@@ -37,12 +37,10 @@ class Aging(Searcher):
     ) -> None:
         super().__init__(space, fitness, seed)
         self._within = Scope(scope, fitness)
-        if population < 2 or not 1 <= sample <= population:
-            raise InputError(
-                f"{self.name} needs population >= 2 and 1 <= sample <= population, not {population} and {sample}"
-            )
+        if population < 2 or sample < 1:
+            raise InputError(f"{self.name} needs population >= 2 and sample >= 1, not {population} and {sample}")
         self.population = population
-        self.sample = sample
+        self.sample = min(sample, population)
         self._alive: deque[Trial] = deque()
         self._born = 0
 
