@@ -8,6 +8,7 @@ import pytest
 from untrained.report import tables
 from untrained.report.sizes import target_size
 from untrained.spaces.space import create_model
+from untrained.study.search import search
 
 
 def cells(html):
@@ -90,3 +91,10 @@ def test_numbers_are_readable():
     assert [tables.number(v) for v in (None, 3.0, 1234567.0, 0.000123456, 484.60838, 156477.97)] == [
         "–", "3", "1,234,567", "0.00012346", "484.61", "156,478",
     ]  # fmt: skip
+
+
+def test_a_size_that_is_an_objective_is_told_once():
+    found = search("nats-tss", metrics=["params"], evaluations=3, algorithm="random")
+    assert [row[0] for row in cells(tables.winner_table(found))] == ["params", "MACs"]
+    heads = re.findall(r"<th [^>]*>(.*?)</th>", tables.best_table(found))
+    assert heads == ["position", "trial", "params", "MACs", "architecture"]

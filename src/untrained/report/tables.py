@@ -35,15 +35,22 @@ def front_table(study: Study) -> str:
 
 def _trials_table(study: Study, trials: Sequence[Trial], caption: str) -> str:
     names = list(study.directions)
+    sizes = _sizes_beside(study)
     rows = []
     for place, trial in enumerate(trials, start=1):
         size = known_size(study, trial.architecture)
         scores = [number(trial.values.get(name)) for name in names]
         text = f"<code>{breakable(study.space.format(trial.architecture))}</code>"
-        counts = ["–", "–"] if size is None else [f"{size.parameters:,}", f"{size.macs:,}"]
+        counts = ["–" if size is None else f"{size[name]:,}" for name in sizes]
         rows.append([str(place), str(trial.number), *scores, *counts, text])
-    heads = ["position", "trial", *names, "parameters", "MACs", "architecture"]
+    heads = ["position", "trial", *names, *sizes.values(), "architecture"]
     return table(heads, rows, caption=caption, texts=(len(heads) - 1,))
+
+
+def _sizes_beside(study: Study) -> dict[str, str]:
+    """The sizes that are told beside the objectives, unless they are among them, with their headings."""
+    titles = {"params": "parameters", "macs": "MACs"}
+    return {name: title for name, title in titles.items() if name not in study.directions}
 
 
 def winner_table(study: Study) -> str:
@@ -58,8 +65,7 @@ def winner_table(study: Study) -> str:
         place = "–" if value is None else f"{better + 1:,} of {len(others):,}"
         rows.append([escape(name), number(value), "higher" if direction > 0 else "lower", place])
     if size is not None:
-        rows.append(["parameters", f"{size.parameters:,}", "", ""])
-        rows.append(["multiply-accumulates", f"{size.macs:,}", "", ""])
+        rows += [[title, f"{size[name]:,}", "", ""] for name, title in _sizes_beside(study).items()]
     return table(["", "value", "better is", "place by it alone"], rows, caption="Scores and size.", texts=(0, 2))
 
 
