@@ -52,6 +52,8 @@ PUBLISHED = (
     Method("SA-rk (published)", "annealing", TRIO, options={"moves": "global"}),
     Method("SA-rk, May 2023", "annealing", TRIO, options={"moves": "global", "version": "plain", "end": 1e-3}),
     Method("FreeREA (published)", "freerea", REA3, "max_normalised_sum"),
+    Method("AREA (published)", "area", ("nwot",), "single"),
+    Method("SWAP-NAS (published)", "swap-nas", ("swap",), "single"),
 )
 ALGORITHMS = ("genetic", "aging", "annealing", "freerea", "swap-nas")
 RECOMMENDED = tuple(Method(f"{name}, nwot+logsynflow+skip", name, REA3) for name in ALGORITHMS)

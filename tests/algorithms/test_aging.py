@@ -49,6 +49,14 @@ def test_the_whole_population_as_sample_gives_the_best_alive() -> None:
             assert proposal.parents == (best.number,)
 
 
+def test_a_sample_is_at_most_the_population() -> None:
+    def parents(sample: int) -> list[tuple[int, ...]]:
+        searcher = Aging(PLACE, fitness, 0, population=12, sample=sample)
+        return [trial.parents for trial in told_by(searcher, 60)]
+
+    assert parents(100) == parents(12) != parents(11)
+
+
 def test_parents_are_the_best_of_a_random_sample() -> None:
     """Rank k of n is the best of s drawn without replacement with probability C(n - 1 - k, s - 1) / C(n, s)."""
     n, s, draws = 12, 4, 3000

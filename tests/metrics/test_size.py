@@ -44,7 +44,7 @@ def test_the_number_of_images_does_not_matter() -> None:
 
 def test_the_size_of_another_network() -> None:
     full = create_model(CELL, num_classes=3)
-    readings = score(network("cell"), batch(1)[0], metrics=["params", "macs"], size=Size(full, (3, 8, 8)))
+    readings = score(network("cell"), batch(1)[0], metrics=["params", "macs"], size=Size(lambda: full, (3, 8, 8)))
     own = score(full, batch(1)[0], metrics=["params", "macs"])
     assert {name: reading.value for name, reading in readings.items()} == {
         name: reading.value for name, reading in own.items()

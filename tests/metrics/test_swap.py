@@ -93,7 +93,7 @@ def test_regularised(mu: float, sigma: float, unit: float) -> None:
 def test_regularised_by_the_size_of_the_network_it_stands_for() -> None:
     net, images = network("plain"), batch(100)[0]
     large = network("cell")
-    reading = score(net, images, metrics=["swap(mu=0,sigma=1,unit=1000)"], size=Size(large, (3, 8, 8)))
+    reading = score(net, images, metrics=["swap(mu=0,sigma=1,unit=1000)"], size=Size(lambda: large, (3, 8, 8)))
     theta = sum(parameter.numel() for parameter in large.parameters()) / 1000
     plain = score(net, images, metrics=["swap"])["swap"]
     (value,) = [one.value for one in reading.values()]

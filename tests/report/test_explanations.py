@@ -7,6 +7,7 @@ from html import escape
 
 import numpy as np
 import pytest
+from recorded_study import recorded
 
 from untrained.algorithms.diverse import breedings
 from untrained.algorithms.searcher import make_searcher
@@ -21,7 +22,6 @@ from untrained.spaces.choices import define_space
 from untrained.spaces.space import space
 from untrained.study.evonas import import_evonas
 from untrained.study.journal import Journal
-from untrained.study.search import read_study
 
 TITLES = ["Generation by generation", "What the best have in common", "Small changes, large effects"]
 CONTROL = {"algorithm": "diverse", "ranking": "first", "options": {"population": 10, "generations": 12, "attempts": 6}}
@@ -41,20 +41,6 @@ class Shown:
 def told(study):
     """The sections of a study by title."""
     return dict(explanations.sections(study, Shown()))
-
-
-def recorded(trials, place="chain", **changes):
-    """A study of these trials with one objective, as one that was imported."""
-    setup = {
-        "space": place, "algorithm": "published", "options": {}, "metrics": ["accuracy"], "objectives": {"accuracy": 1},
-        "ranking": "single", "seed": 0, "data": "x", "data_digest": None, "source": None, "image_shape": [3, 32, 32],
-        "num_classes": 10, "skeleton": "channels=16", "target": "channels=16", "limits": [], "ahead": 1, **changes,
-    }  # fmt: skip
-    journal = Journal()
-    record = journal.create("recorded", setup)
-    for trial in trials:
-        journal.record(record, trial)
-    return read_study(journal, record)
 
 
 def family(count, place=None, seed=0):

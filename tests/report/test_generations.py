@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from recorded_study import recorded
 from scipy.stats import pearsonr
 
 from untrained.algorithms.trial import Trial
@@ -13,27 +14,15 @@ from untrained.report.generations import Generation, correlation, costs, generat
 from untrained.report.sizes import target_size
 from untrained.seeds import generator
 from untrained.spaces.space import space
-from untrained.study.journal import Journal
-from untrained.study.search import read_study
 
 CHAIN = space("chain")
 BROKEN = Architecture.parse("chain:C16k3s1-B", strict=False)
 
 
-def published(trials, directions=None, ranking="first"):
-    """A study of these trials in the chain space, as one that was imported."""
+def published(trials, **directions):
+    """Ranked by the first of these objectives."""
     directions = directions or {"accuracy": 1, "size": -1}
-    setup = {
-        "space": "chain", "algorithm": "published", "options": {}, "metrics": list(directions),
-        "objectives": directions, "ranking": ranking, "seed": 0, "data": "cifar10", "data_digest": None, "source": None,
-        "image_shape": [3, 32, 32], "num_classes": 10, "skeleton": "channels=16", "target": "channels=16",
-        "limits": [], "ahead": 5,
-    }  # fmt: skip
-    journal = Journal()
-    record = journal.create("published", setup)
-    for trial in trials:
-        journal.record(record, trial)
-    return read_study(journal, record)
+    return recorded(trials, metrics=list(directions), objectives=directions, ranking="first")
 
 
 def made_up(count=40, generation=10, name_them=True, space=CHAIN):
@@ -144,5 +133,5 @@ def test_costs_are_parameters_and_the_objectives_that_are_sizes_or_times():
 
 def test_costs_that_nobody_knows_are_left_out():
     trials = [Trial(n, BROKEN, (), f"generation {n + 1}", values={"accuracy": 1.0, "score": 2.0}) for n in range(3)]
-    study = published(trials, {"accuracy": 1, "score": 1})
+    study = published(trials, accuracy=1, score=1)
     assert costs(study, generations(study)) == {}

@@ -53,6 +53,25 @@ def test_the_same_call_gives_the_same_study_and_another_seed_another() -> None:
     assert [trial.architecture for trial in one.trials] != [trial.architecture for trial in other.trials]
 
 
+def test_studies_without_a_name_never_meet(tmp_path) -> None:
+    store = tmp_path / "runs.db"
+    first, second = (quick(metrics=metrics, store=store) for metrics in (["params"], ["skip"]))
+    assert second.name == f"{first.name}-2"
+    # Either is continued by its own setup, and a third search gets a number of its own.
+    again = quick(metrics=["skip"], store=store, evaluations=30)
+    assert (again.name, again.evaluations) == (second.name, 30)
+    assert quick(metrics=["params"], store=store, evaluations=30).name == first.name
+    assert quick(metrics=["params", "skip"], store=store).name == f"{first.name}-3"
+    with pytest.raises(StoreError, match="exists with another setup"):
+        quick(metrics=["skip"], store=store, name=first.name)
+
+
+def test_a_space_says_what_searches_score_by() -> None:
+    assert list(open_search("nats-tss").directions) == ["nwot", "logsynflow", "skip"]
+    assert list(open_search("darts").directions) == ["swap"]
+    assert list(open_search("darts", metrics="nwot").directions) == ["nwot"]
+
+
 def test_the_study_is_the_same_with_two_workers() -> None:
     one, two = (quick(metrics=["nwot", "synflow"], evaluations=30, workers=workers) for workers in (1, 2))
     assert what(one.trials) == what(two.trials)

@@ -32,7 +32,7 @@ def list_studies(store: Store = STORE, as_json: Json = False) -> None:
     """List the studies of a store and how far they are."""
     from untrained.cli.terminal import print_json, results, table
     from untrained.study.journal import Journal
-    from untrained.study.study import check_setup
+    from untrained.study.setup import check_setup
 
     journal = Journal(store, must_exist=True)
     for one in journal.studies():

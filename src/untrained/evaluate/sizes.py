@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from untrained.architecture import Architecture
 from untrained.evaluate.outcome import Outcome
@@ -19,9 +20,12 @@ def size_of(
     space: Space, architecture: Architecture, target: Skeleton, image_shape: tuple[int, int, int], num_classes: int
 ) -> Size:
     """Parameters and MACs of the network of `architecture` on images (c, h, w), without building its weights."""
-    with torch.device("meta"):
-        network = space.build(architecture, num_classes=num_classes, in_chans=image_shape[0], skeleton=target)
-    return Size(network, image_shape)
+
+    def build() -> nn.Module:
+        with torch.device("meta"):
+            return space.build(architecture, num_classes=num_classes, in_chans=image_shape[0], skeleton=target)
+
+    return Size(build, image_shape)
 
 
 @dataclass(frozen=True)

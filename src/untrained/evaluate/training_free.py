@@ -47,10 +47,8 @@ class TrainingFree:
 
     def __call__(self, architecture: Architecture, *, seed: int) -> Outcome:
         start = time.perf_counter()
-        size = None
-        if any("size" in metric.needs or "(" in metric.name for metric in self._metrics):
-            _, channels, height, width = self.images.shape
-            size = size_of(self.space, architecture, self.target, (channels, height, width), self.num_classes)
+        _, channels, height, width = self.images.shape
+        size = size_of(self.space, architecture, self.target, (channels, height, width), self.num_classes)
         readings = score(
             architecture, self.images, self.labels, self._metrics,
             seed=seed, num_classes=self.num_classes, skeleton=self.skeleton, size=size,

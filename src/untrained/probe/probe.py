@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -32,11 +32,16 @@ CROP = 3
 
 
 class Size:
-    """How large a network is on images (c, h, w); each number is counted when it is first asked for."""
+    """How large the network that `build` gives is on images (c, h, w): built, and each number counted, when first asked
+    for."""
 
-    def __init__(self, network: nn.Module, image_shape: tuple[int, int, int]) -> None:
-        self._network = network
+    def __init__(self, build: Callable[[], nn.Module], image_shape: tuple[int, int, int]) -> None:
+        self._build = build
         self._image_shape = image_shape
+
+    @cached_property
+    def _network(self) -> nn.Module:
+        return self._build()
 
     @cached_property
     def parameters(self) -> int:
@@ -237,7 +242,7 @@ class Probe:
     def size(self) -> Size:
         """Parameters and multiply-accumulates of the network, or those it stands in for."""
         channels, height, width = self._images.shape[1:]
-        return self._size or Size(self.network, (channels, height, width))
+        return self._size or Size(lambda: self.network, (channels, height, width))
 
 
 @contextmanager

@@ -24,6 +24,7 @@ def target_size(study: Study, architecture: Architecture) -> Size:
 def known_size(study: Study, architecture: Architecture) -> Size | None:
     """The same, or None for an architecture that breaks the rules of its space: some published ones do."""
     try:
-        return target_size(study, architecture)
+        study.space.validate(architecture)
     except ArchitectureError:
         return None
+    return target_size(study, architecture)

@@ -21,7 +21,8 @@ from untrained.spaces.space import space as find_space
 from untrained.study.budget import Budget
 from untrained.study.executors import check_workers
 from untrained.study.journal import Journal, StudyRecord
-from untrained.study.study import Study, check_setup, same_setup, setup_differences
+from untrained.study.setup import check_setup, same_setup, setup_differences
+from untrained.study.study import Study
 
 if TYPE_CHECKING:
     from untrained.images.image_set import ImageSet

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from types import UnionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from untrained.algorithms.pareto import distance_to_ideal, fronts
 from untrained.algorithms.searcher import Searcher, make_searcher
 from untrained.algorithms.trial import Proposal, State, Trial
 from untrained.architecture import Architecture
-from untrained.errors import InputError, LimitError, StoreError
+from untrained.errors import InputError, LimitError
 from untrained.evaluate.outcome import Evaluator, Outcome
 from untrained.seeds import derive
 from untrained.spaces.space import Space
@@ -32,29 +31,6 @@ if TYPE_CHECKING:
 PARETO = "pareto"
 MOST_REJECTED = 2000
 """So many rejected candidates in a row end a search: its limits leave too little to find."""
-
-
-_KINDS: Mapping[str, type | UnionType] = {
-    "space": str,
-    "algorithm": str,
-    "options": dict,
-    "metrics": list,
-    "ranking": str,
-    "seed": int,
-    "data": str,
-    "source": str | None,
-    "image_shape": list,
-    "num_classes": int | None,
-    "skeleton": str,
-    "target": str,
-    "limits": list,
-    "ahead": int,
-    "objectives": dict | None,
-    "tables": list | None,
-    "table_cost": str | None,
-    "conditions": dict | None,
-}
-"""The choices of a setup by name, and what each can be."""
 
 
 class Study:
@@ -446,40 +422,3 @@ def _trial(
         number, proposal.architecture, proposal.parents, proposal.operator, state, values or {}, reasons or {}, seconds,
         costs or {}, copied,
     )  # fmt: skip
-
-
-def differences(stored: Mapping[str, Any], given: Mapping[str, Any], ignore: Iterable[str] = ()) -> str:
-    """What `given` changes in a stored setup, in words; empty when nothing."""
-    changed = [key for key in given if key not in set(ignore) and stored.get(key) != given[key]]
-    return "; ".join(f"{key}: {stored.get(key)!r} there, {given[key]!r} here" for key in changed)
-
-
-def check_setup(record: StudyRecord) -> None:
-    """Refuse a stored setup in which a choice is missing or of another kind than it can be."""
-    setup = record.setup
-    for key, kind in _KINDS.items():
-        value: Any = setup.get(key)
-        whole = isinstance(value, kind)
-        if key in ("metrics", "limits"):
-            whole = whole and all(isinstance(item, str) for item in value)
-        if key == "objectives" and value is not None:
-            whole = whole and value and all(direction in (1, -1) for direction in value.values())
-        if key == "tables" and value is not None:
-            whole = whole and all(isinstance(item, str | None) for item in value)
-        if key == "image_shape":
-            whole = whole and len(value) == 3 and all(type(side) is int for side in value)
-        if not whole:
-            raise StoreError(f"the study {record.name!r} is damaged: its {key} cannot be {value!r}")
-
-
-def setup_differences(record: StudyRecord, setup: Mapping[str, Any]) -> str:
-    """What makes a search another one than the stored, in words; empty when nothing."""
-    return differences(record.setup, setup, ignore=("ahead", "evaluations", "source", "tables"))
-
-
-def same_setup(record: StudyRecord, setup: Mapping[str, Any]) -> None:
-    """Refuse to continue a study under another setup than its own."""
-    check_setup(record)
-    difference = setup_differences(record, setup)
-    if difference:
-        raise StoreError(f"the study {record.name!r} exists with another setup ({difference}); use another --name")

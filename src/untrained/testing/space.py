@@ -26,6 +26,7 @@ import pytest
 
 from untrained.architecture import Architecture
 from untrained.errors import ArchitectureError, InputError, UnknownNameError
+from untrained.metrics.metric import find_metrics
 from untrained.registry import summary
 from untrained.seeds import generator
 from untrained.spaces.space import Skeleton, Space
@@ -75,6 +76,9 @@ class SpaceContract:
         assert summary(space), "the docstring's first line is what lists of spaces show"
         assert space.size is None or space.size > 0
         assert space.minimum_image_size >= 1
+
+    def test_searches_score_by_metrics_that_exist(self, space: Space) -> None:
+        assert find_metrics(space.metrics)
 
     def test_skeletons(self, space: Space) -> None:
         assert {"proxy", space.scored} <= set(space.skeletons)
