@@ -80,6 +80,8 @@ BROKEN: list[tuple[str, str, Any]] = [
     ("describes_itself", "grammar", ""),
     ("describes_itself", "__doc__", ""),
     ("describes_itself", "size", 0),
+    ("searches_score_by_metrics_that_exist", "metrics", ("nwot", "luck")),
+    ("searches_score_by_metrics_that_exist", "metrics", ()),
     ("skeletons", "skeletons", {"nats": Skeleton(channels=16)}),
     ("skeletons", "skeleton", always(Skeleton(channels=16, cells=5))),
     ("samples_are_valid_repeatable_and_various", "sample", always(VALID)),

@@ -242,7 +242,8 @@ class Probe:
     def size(self) -> Size:
         """Parameters and multiply-accumulates of the network, or those it stands in for."""
         channels, height, width = self._images.shape[1:]
-        return self._size or Size(lambda: self.network, (channels, height, width))
+        network = self.network  # a reference to `self` would be a cycle, and networks would pile up
+        return self._size or Size(lambda: network, (channels, height, width))
 
 
 @contextmanager
