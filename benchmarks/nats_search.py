@@ -62,6 +62,9 @@ OTHERS = (
     Method("genetic, all four", "genetic", ("ni", "nwot", "logsynflow", "skip")),
     Method("genetic, nwot", "genetic", ("nwot",), "single"),
     Method("genetic, logsynflow", "genetic", ("logsynflow",), "single"),
+    Method("aging, meco", "aging", ("meco",), "single"),
+    Method("aging, meco+swap", "aging", ("meco", "swap")),
+    Method("aging, swap", "aging", ("swap",), "single"),
     Method("random, ni+nwot+logsynflow", "random", TRIO),
     Method("random, nwot+logsynflow+skip", "random", REA3),
 )

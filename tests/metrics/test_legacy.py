@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from untrained.errors import UnknownNameError
+from untrained.metrics import jacobian
 from untrained.metrics.metric import find_metrics, score, settled
 from untrained.probe.setting import Setting
 from untrained.registry import METRICS
 from untrained.spaces.nats_tss import nats_tss
 
 LEGACY = [name for name in METRICS.names() if METRICS[name].legacy is not None]
-SHARED = ["nwot", "swap", "synflow", "logsynflow"]
+SHARED = ["nwot", "swap", "synflow", "logsynflow", "zen"]
 """Metrics of which the setting alone differs."""
 
 
@@ -71,6 +73,23 @@ def test_the_kernel_of_float32_is_near_that_of_float64() -> None:
     both = score(network(), images(), metrics=["ntk", "ntk(legacy)"], settings=setting)
     assert both["ntk(legacy)"].value == pytest.approx(both["ntk"].value, rel=0.05)
     assert both["ntk(legacy)"].value != both["ntk"].value
+
+
+def test_meco_looks_at_an_image_of_its_own_size() -> None:
+    legacy = score(network(), images(), metrics=["meco(legacy)"])["meco(legacy)"]
+    larger = torch.zeros(1, 3, 64, 64)
+    assert legacy.value == score(network(), larger, metrics=["meco"])["meco"].value
+    assert legacy.value != score(network(), images(), metrics=["meco"])["meco"].value
+
+
+def test_the_eigenvalues_of_jacov_are_those_of_any_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = score(network(), images(), metrics=["jacov", "jacov(legacy)"])
+    assert both["jacov(legacy)"].value == pytest.approx(both["jacov"].value, rel=1e-6)
+    for rounded in ([[1.0, -1.1], [0.9, 1.0]], [[1.0, 1.1], [1.1, 1.0]]):  # complex, and negative
+        monkeypatch.setattr(jacobian, "_correlations", lambda rows, wrong=rounded: np.array(wrong))
+        both = score(network(), images(), metrics=["jacov", "jacov(legacy)"])
+        assert both["jacov"].value is not None
+        assert "complex or negative" in both["jacov(legacy)"].reason
 
 
 def test_classes_of_one_image_are_passed_over_where_there_are_many_outputs() -> None:

@@ -12,11 +12,24 @@ from untrained.probe.setting import Setting
 _STABILISER = 1e-5
 
 
-@metric("jacov", setting=Setting(images=64, weights="default"), paper="mellor2021nwot")
-def jacov(seen: Observation) -> float:
+_JACOV = Setting(images=64, weights="default")
+
+
+@metric("jacov", setting=_JACOV, paper="mellor2021nwot", legacy=_JACOV)
+def jacov(seen: Observation, *, legacy: bool = False) -> float:
     """-sum of ln(lambda + k) + 1 / (lambda + k), k = 1e-5, over the eigenvalues of the correlations between the images'
-    Jacobians. Symmetric, so computed as such in float64 (published code may return complex values)."""
-    spectrum = np.linalg.eigvalsh(_correlations(_jacobian(seen))).clip(0.0) + _STABILISER
+    Jacobians.
+
+    The matrix is symmetric, and its eigenvalues are computed as such and are at least 0. legacy: by a solver for any
+    matrix, whose rounding errors below -k leave no value.
+    """
+    correlations = _correlations(_jacobian(seen))
+    if legacy:
+        spectrum = np.linalg.eigvals(correlations) + _STABILISER
+        if np.iscomplexobj(spectrum) or spectrum.min() <= 0:
+            raise Undefined("rounding made an eigenvalue complex or negative; jacov without `legacy` has a value")
+    else:
+        spectrum = np.linalg.eigvalsh(correlations).clip(0.0) + _STABILISER
     return -float((np.log(spectrum) + 1 / spectrum).sum())
 
 

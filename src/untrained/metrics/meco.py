@@ -16,11 +16,12 @@ from untrained.probe.setting import Setting
     setting=Setting(images=1, weights="default", source="noise"),
     needs={"feature_maps"},
     paper="jiang2023meco",
+    legacy=Setting(images=1, weights="default", source="noise", side=64),
 )
 def meco(seen: Observation) -> float:
     """Sum over all modules, containers included, of lambda_min of the channel correlations of the first sample's map.
 
-    Correlations that are not finite count 0. The published code takes an image of 64x64; here noise has the images' size.
+    Correlations that are not finite count 0. Noise has the images' size; legacy: 64x64 pixels, whatever they have.
     """
     total = 0.0
     for feature in seen.feature_maps:

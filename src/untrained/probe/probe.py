@@ -149,6 +149,7 @@ class Probe:
             case "ones":
                 return self._images.new_ones(self.samples, channels, height, width)
             case "noise":
+                height, width = (self.setting.side or height, self.setting.side or width)
                 return self.noise(
                     "images", index * self.setting.batches + number, (self.samples, channels, height, width)
                 )

@@ -17,7 +17,8 @@ class Setting:
     images: batch size (fewer when fewer are given); inits: initialisations, whose values are averaged; weights: an
     initialiser's name or `keep`; source: the user's images, random 3x3 crops of them, standard normal noise of their
     shape, or ones; labels: whether classes are needed; fresh: every initialisation sees its own images, the next of those
-    given; batches: how many batches each initialisation sees.
+    given; batches: how many batches each initialisation sees; side: noise of `side` x `side` pixels, whatever the images
+    have.
     """
 
     images: int = 64
@@ -27,6 +28,7 @@ class Setting:
     labels: bool = False
     fresh: bool = False
     batches: int = 1
+    side: int | None = None
 
     def __post_init__(self) -> None:
         if min(self.images, self.inits, self.batches) < 1:
