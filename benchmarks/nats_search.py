@@ -57,6 +57,11 @@ PUBLISHED = (
 )
 ALGORITHMS = ("genetic", "aging", "annealing", "freerea", "swap-nas")
 RECOMMENDED = tuple(Method(f"{name}, nwot+logsynflow+skip", name, REA3) for name in ALGORITHMS)
+SCOPES = tuple(
+    Method(f"{name}, ranks within {scope}", name, metrics, options={"scope": scope, **options})
+    for name, metrics, options in (("aging", REA3, {}), ("genetic", TRIO, {"population": 100}))
+    for scope in ("population", "history")
+)
 OTHERS = (
     Method("genetic, nwot+logsynflow", "genetic", ("nwot", "logsynflow")),
     Method("genetic, all four", "genetic", ("ni", "nwot", "logsynflow", "skip")),
@@ -117,7 +122,7 @@ def main() -> None:
     torch.set_num_threads(1)
     table = Table.read(options.data / "nats_tss_cifar10.parquet", nats_tss)
     images = load_images(options.data / "cifar10_10k2k.npz", image_size=options.size)
-    methods = [method for method in (*PUBLISHED, *RECOMMENDED, *OTHERS) if options.methods in method.name]
+    methods = [method for method in (*PUBLISHED, *RECOMMENDED, *SCOPES, *OTHERS) if options.methods in method.name]
     metrics = tuple(dict.fromkeys(name for method in methods for name in method.metrics))
     wanted = max(METRICS[name].setting.total_images for name in metrics)
     protocol = [options.evaluations, options.size, options.skeleton]

@@ -108,6 +108,7 @@ def failing(error: Exception):
         (RuntimeError("shapes 3 and 4\nand a trace"), "RuntimeError: shapes 3 and 4"),
         (ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"),
         (OverflowError(), "OverflowError: no message"),
+        (ValueError("expected more than one row"), "ValueError: expected more than one row"),
         (torch.linalg.LinAlgError("did not converge"), "LinAlgError: did not converge"),
     ],
 )

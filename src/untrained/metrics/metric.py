@@ -293,7 +293,9 @@ def read(metric: Metric, probe: Probe) -> Reading:
         values = tuple(float(metric(observation)) for observation in probe)
     except Undefined as why:
         return Reading(None, time.perf_counter() - start, str(why))
-    except (RuntimeError, ArithmeticError, np.linalg.LinAlgError) as error:
+    except InputError:
+        raise
+    except (RuntimeError, ArithmeticError, ValueError) as error:
         # What cannot be computed for this network (a shape, a derivative, a spectrum) is a property of the pair, no fault.
         first = next(iter(str(error).splitlines()), "") or "no message"
         return Reading(None, time.perf_counter() - start, f"{type(error).__name__.lstrip('_')}: {first}")
