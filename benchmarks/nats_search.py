@@ -26,13 +26,18 @@ from untrained.algorithms.searcher import make_searcher
 from untrained.algorithms.trial import Proposal, Trial
 from untrained.architecture import Architecture
 from untrained.evaluate.training_free import TrainingFree
+from untrained.images.image_set import ImageSet
 from untrained.images.load import load_images
 from untrained.registry import METRICS
 from untrained.seeds import derive
 from untrained.spaces.nats_tss import nats_tss
+from untrained.spaces.nats_tss_super import nats_tss_super
+from untrained.study.search import search
 from untrained.tables.table import Table
 
 AHEAD = 8
+PRUNING = 55
+"""Evaluations of one pruning, the last that of the cell."""
 TRIO, REA3 = ("ni", "nwot", "logsynflow"), ("nwot", "logsynflow", "skip")
 
 
@@ -54,6 +59,7 @@ PUBLISHED = (
     Method("FreeREA (published)", "freerea", REA3, "max_normalised_sum"),
     Method("AREA (published)", "area", ("nwot",), "single"),
     Method("SWAP-NAS (published)", "swap-nas", ("swap",), "single"),
+    Method("TE-NAS (published)", "pruning", ("ntk", "regions")),
 )
 ALGORITHMS = ("genetic", "aging", "annealing", "freerea", "swap-nas")
 RECOMMENDED = tuple(Method(f"{name}, nwot+logsynflow+skip", name, REA3) for name in ALGORITHMS)
@@ -109,6 +115,15 @@ def answer(method: Method, scores: Scores, seed: int, evaluations: int) -> tuple
     return list(history)[int(np.argmax(fitness(trials)))], len(history)
 
 
+def pruned(method: Method, images: ImageSet, seed: int, skeleton: str) -> tuple[Architecture, int]:
+    """The cell that one pruning of the super-network ends in, and how many super-networks were scored."""
+    study = search(
+        nats_tss_super, images, metrics=method.metrics, ranking=method.ranking, algorithm=method.algorithm,
+        evaluations=PRUNING, seed=seed, skeleton=skeleton,
+    )  # fmt: skip
+    return study.best_trial.architecture, len(study.complete)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
@@ -137,7 +152,10 @@ def main() -> None:
             if (method.name, seed) in there:
                 continue
             start = time.process_time()
-            network, count = answer(method, scores, seed, options.evaluations)
+            if method.algorithm == "pruning":
+                network, count = pruned(method, images, seed, options.skeleton)
+            else:
+                network, count = answer(method, scores, seed, options.evaluations)
             done = {"protocol": protocol, "method": method.name, "seed": seed, "cell": str(network), "cells": count,
                     "seconds": time.process_time() - start}  # fmt: skip
             with options.out.open("a") as file:
