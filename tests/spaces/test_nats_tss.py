@@ -17,7 +17,8 @@ from untrained.errors import ArchitectureError, InputError
 from untrained.nn.blocks import ReLUConvBN
 from untrained.nn.counts import count_parameters
 from untrained.seeds import generator
-from untrained.spaces.nats_tss import EDGES, OPERATIONS, nats_tss
+from untrained.spaces.four_nodes import EDGES
+from untrained.spaces.nats_tss import OPERATIONS, nats_tss
 from untrained.spaces.space import Skeleton
 
 TEXT = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|"

@@ -12,8 +12,9 @@ from untrained.architecture import Architecture
 from untrained.errors import ArchitectureError, UnknownNameError
 from untrained.nn.decoder import GenerativeDecoder, SegmentationDecoder
 from untrained.seeds import generator
+from untrained.spaces.four_nodes import EDGES
 from untrained.spaces.space import Space
-from untrained.spaces.transnas import EDGES, transnas_macro, transnas_micro
+from untrained.spaces.transnas import transnas_macro, transnas_micro
 
 SPACES = [transnas_micro, transnas_macro]
 CELLS = st.lists(st.integers(0, 3), min_size=6, max_size=6)

@@ -6,15 +6,13 @@ Su et al., "Prioritized Architecture Sampling with Monto-Carlo Tree Search", CVP
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, final
 
-import numpy as np
-
 from untrained.architecture import Architecture, Token
-from untrained.errors import ArchitectureError, InputError
+from untrained.errors import ArchitectureError
 from untrained.spaces.diagram import Diagram, Node
-from untrained.spaces.space import Skeleton, Space, register
+from untrained.spaces.space import Skeleton, register
+from untrained.spaces.uniform import Uniform
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,7 +29,7 @@ STARTS = tuple(itertools.accumulate(STAGES[:-1], initial=0))
 
 
 @final
-class Macro(Space):
+class Macro(Uniform):
     """NAS-Bench-Macro: 6,561 rows of eight blocks, each an identity or one of two inverted residuals.
 
     The eight places form stages of 2, 3 and 3; the first place of each halves the image and doubles the width (there the
@@ -41,33 +39,12 @@ class Macro(Space):
     name = "macro"
     paper = "su2021macro"
     grammar = "8 digits: 0 (identity), 1 (expansion 3, kernel 3) or 2 (expansion 6, kernel 5)"
+    length = PLACES
+    choices = len(OPERATIONS)
     size = len(OPERATIONS) ** PLACES
     unique: ClassVar[int] = 3969
     """Different networks: identities may move within a stage."""
     skeletons: ClassVar = {"macro": Skeleton(channels=32), "proxy": Skeleton(channels=4)}
-
-    def sample(self, rng: np.random.Generator) -> Architecture:
-        return Architecture(self.name, tuple(rng.integers(0, len(OPERATIONS), PLACES).tolist()))
-
-    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        """One place, chosen uniformly, gets another operation, chosen uniformly."""
-        genes = list(self._own(architecture))
-        place = int(rng.integers(PLACES))
-        genes[place] = (genes[place] + int(rng.integers(1, len(OPERATIONS)))) % len(OPERATIONS)
-        return Architecture(self.name, tuple(genes))
-
-    def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
-        """`a` with one segment of `b`, between two cut points drawn uniformly."""
-        mother, father = self._own(a), self._own(b)
-        left, right = sorted(rng.choice(PLACES + 1, size=2, replace=False).tolist())
-        return Architecture(self.name, mother[:left] + father[left:right] + mother[right:])
-
-    def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
-        genes = self._own(architecture)
-        for place, gene in enumerate(genes):
-            for other in range(len(OPERATIONS)):
-                if other != gene:
-                    yield Architecture(self.name, (*genes[:place], other, *genes[place + 1 :]))
 
     def canonical(self, architecture: Architecture) -> Architecture:
         """Identities that change nothing moved to the end of their stage, as in the benchmark (3,969 networks)."""
@@ -77,12 +54,6 @@ class Macro(Space):
             moved.append(genes[start])
             moved.extend(sorted(genes[start + 1 : start + length], key=lambda gene: gene == 0))
         return Architecture(self.name, tuple(moved))
-
-    def validate(self, architecture: Architecture) -> Architecture:
-        genes = self._own(architecture)
-        if len(genes) != PLACES or any(type(gene) is not int or not 0 <= gene < len(OPERATIONS) for gene in genes):
-            raise ArchitectureError(f"{self.name} takes {PLACES} genes in 0..{len(OPERATIONS) - 1}, not {genes}")
-        return architecture
 
     def parse(self, text: str) -> Architecture:
         for column in range(PLACES):
@@ -120,23 +91,7 @@ class Macro(Space):
     def _network(self, architecture: Architecture, num_classes: int, in_chans: int, skeleton: Skeleton) -> nn.Module:
         from untrained.spaces.networks.macro import MacroNetwork
 
-        return MacroNetwork(architecture.genes, num_classes, in_chans, skeleton.channels)
-
-    # -- the order -------------------------------------------------------------------------------------------------
-
-    def index(self, architecture: Architecture) -> int:
-        """The place in lexicographic order, 0..6,560."""
-        return int(self.format(architecture), len(OPERATIONS))
-
-    def at(self, index: int) -> Architecture:
-        """The architecture at `index` of the lexicographic order."""
-        if not 0 <= index < self.size:
-            raise InputError(f"{self.name} has indices 0..{self.size - 1}, not {index}")
-        return Architecture(self.name, tuple(index // 3**power % 3 for power in reversed(range(PLACES))))
-
-    def __iter__(self) -> Iterator[Architecture]:
-        """All architectures in lexicographic order."""
-        return (Architecture(self.name, genes) for genes in itertools.product(range(len(OPERATIONS)), repeat=PLACES))
+        return MacroNetwork(self.tokens(architecture), num_classes, in_chans, skeleton.channels)
 
 
 macro = register(Macro())

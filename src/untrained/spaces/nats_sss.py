@@ -5,17 +5,14 @@ Dong et al., "NATS-Bench: Benchmarking NAS Algorithms for Architecture Topology 
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, final
 
-import numpy as np
-
 from untrained.architecture import Architecture, Token
-from untrained.errors import ArchitectureError, InputError
+from untrained.errors import ArchitectureError
 from untrained.spaces.diagram import Diagram, Node
-from untrained.spaces.space import Skeleton, Space, register
+from untrained.spaces.space import Skeleton, register
+from untrained.spaces.uniform import Uniform
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,48 +28,21 @@ _WIDTH = re.compile(r"[0-9]{1,9}")
 
 
 @final
-class NatsSss(Space):
+class NatsSss(Uniform):
     """NATS-Bench size space: 32,768 choices of five widths, each 8 to 64 in steps of 8.
 
     A gene is 0..7 and stands for the width 8 * (gene + 1). The skeleton's `channels` is the step: the network is
-    (gene + 1) * channels wide, so the published one has channels=8. No other field of the skeleton is read.
+    (gene + 1) * channels wide, so the published one has channels=8. No other field of the skeleton is read. The order is
+    the benchmark's. (Two published searches draw widths without replacement: 6,720 choices only.)
     """
 
     name = "nats-sss"
     paper = "dong2021nats"
     grammar = "c1:c2:c3:c4:c5 with widths from 8, 16, 24, 32, 40, 48, 56, 64"
+    length = LAYERS
+    choices = CHOICES
     size = CHOICES**LAYERS
     skeletons: ClassVar = {"nats": Skeleton(channels=STEP), "proxy": Skeleton(channels=2)}
-
-    def sample(self, rng: np.random.Generator) -> Architecture:
-        """Uniform over all 32,768. (Two published searches draw the widths without replacement: 6,720 only.)"""
-        return Architecture(self.name, tuple(rng.integers(0, CHOICES, LAYERS).tolist()))
-
-    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        """One layer, chosen uniformly, gets another width, chosen uniformly."""
-        genes = list(self._own(architecture))
-        layer = int(rng.integers(LAYERS))
-        genes[layer] = (genes[layer] + int(rng.integers(1, CHOICES))) % CHOICES
-        return Architecture(self.name, tuple(genes))
-
-    def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
-        """`a` with one segment of `b`, between two cut points drawn uniformly."""
-        mother, father = self._own(a), self._own(b)
-        left, right = sorted(rng.choice(LAYERS + 1, size=2, replace=False).tolist())
-        return Architecture(self.name, mother[:left] + father[left:right] + mother[right:])
-
-    def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
-        genes = self._own(architecture)
-        for layer, gene in enumerate(genes):
-            for other in range(CHOICES):
-                if other != gene:
-                    yield Architecture(self.name, (*genes[:layer], other, *genes[layer + 1 :]))
-
-    def validate(self, architecture: Architecture) -> Architecture:
-        genes = self._own(architecture)
-        if len(genes) != LAYERS or any(type(gene) is not int or not 0 <= gene < CHOICES for gene in genes):
-            raise ArchitectureError(f"{self.name} takes {LAYERS} genes in 0..{CHOICES - 1}, not {genes}")
-        return architecture
 
     def parse(self, text: str) -> Architecture:
         genes: list[int] = []
@@ -121,30 +91,10 @@ class NatsSss(Space):
 
     def _network(self, architecture: Architecture, num_classes: int, in_chans: int, skeleton: Skeleton) -> nn.Module:
         from untrained.spaces.nats_tss import nats_tss
-        from untrained.spaces.networks.nats import SizeNetwork, tss_cell
+        from untrained.spaces.networks.nats import SizeNetwork, cell_of
 
-        cell = tss_cell(nats_tss.parse(CELL).genes)
+        cell = cell_of(nats_tss.chosen(nats_tss.parse(CELL)))
         return SizeNetwork(cell, self.widths(architecture, skeleton.channels), num_classes, in_chans)
-
-    # -- the official order ----------------------------------------------------------------------------------------
-
-    def index(self, architecture: Architecture) -> int:
-        """The benchmark's index, 0..32,767: the genes as digits of base 8, the first most significant."""
-        index = 0
-        for gene in self._own(architecture):
-            index = index * CHOICES + gene
-        return index
-
-    def at(self, index: int) -> Architecture:
-        """The architecture with the benchmark's `index`."""
-        if not 0 <= index < self.size:
-            raise InputError(f"{self.name} has indices 0..{self.size - 1}, not {index}")
-        genes = (index // CHOICES**power % CHOICES for power in reversed(range(LAYERS)))
-        return Architecture(self.name, tuple(genes))
-
-    def __iter__(self) -> Iterator[Architecture]:
-        """All architectures in the benchmark's order."""
-        return (Architecture(self.name, genes) for genes in itertools.product(range(CHOICES), repeat=LAYERS))
 
 
 nats_sss = register(NatsSss())

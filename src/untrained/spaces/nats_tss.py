@@ -14,20 +14,16 @@ from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 import numpy as np
 
-from untrained.architecture import Architecture, Token
+from untrained.architecture import Architecture
 from untrained.errors import ArchitectureError, InputError
-from untrained.spaces.diagram import Diagram, Edge, Node
-from untrained.spaces.space import Skeleton, Space, register
+from untrained.spaces.four_nodes import EDGES, FourNodes
+from untrained.spaces.space import Skeleton, register
 
 if TYPE_CHECKING:
     from torch import nn
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
-EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
-"""(source, target) of each gene, in the order of the text: node by node."""
 
-_SYMBOLS = ("0", "s", "1", "3", "p")
-KINDS = ("other", "skip", "conv", "conv", "pool")
 _COST = (0, 1, 10, 100, 2)
 _ITEM = re.compile(r"([a-z0-9_&]+)~(\d)\|")
 
@@ -35,12 +31,16 @@ Level = Literal["raw", "skip", "official", "tight", "function"]
 
 
 @final
-class NatsTss(Space):
+class NatsTss(FourNodes):
     """NATS-Bench topology space (NAS-Bench-201): 15,625 cells of five operations on six edges."""
 
     name = "nats-tss"
     paper = "dong2021nats"
     grammar = "|op~0|+|op~0|op~1|+|op~0|op~1|op~2| with op one of " + ", ".join(OPERATIONS)
+    operations = OPERATIONS
+    choices = len(OPERATIONS)
+    symbols = "0s13p"
+    kinds = ("other", "skip", "conv", "conv", "pool")
     size = len(OPERATIONS) ** len(EDGES)
     metrics: ClassVar = ("nwot", "logsynflow", "skip")
     skeletons: ClassVar = {
@@ -49,34 +49,10 @@ class NatsTss(Space):
         "proxy": Skeleton(channels=8, cells=1),
     }
 
-    def sample(self, rng: np.random.Generator) -> Architecture:
-        return Architecture(self.name, tuple(rng.integers(0, len(OPERATIONS), len(EDGES)).tolist()))
-
-    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        """One edge, chosen uniformly, gets another operation, chosen uniformly."""
-        genes = list(self._own(architecture))
-        edge = int(rng.integers(len(EDGES)))
-        genes[edge] = (genes[edge] + int(rng.integers(1, len(OPERATIONS)))) % len(OPERATIONS)
-        return Architecture(self.name, tuple(genes))
-
-    def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
-        """`a` with one segment of `b`, between two cut points drawn uniformly (hybrid-rank paper)."""
-        mother, father = self._own(a), self._own(b)
-        first, second = (int(rng.random() * (len(EDGES) + 1 - drawn)) for drawn in (0, 1))
-        left, right = sorted((first, second + (second >= first)))
-        return Architecture(self.name, mother[:left] + father[left:right] + mother[right:])
-
-    def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
-        genes = self._own(architecture)
-        for edge, gene in enumerate(genes):
-            for other in range(len(OPERATIONS)):
-                if other != gene:
-                    yield Architecture(self.name, (*genes[:edge], other, *genes[edge + 1 :]))
-
     def canonical(self, architecture: Architecture) -> Architecture:
         """The member with the least to compute among all cells that are the same once zeros are dropped, skips are
         contracted and nested sums are flattened (level `function` of :meth:`canonical_text`; 5,260 classes)."""
-        return self._representatives[_code(self._own(architecture))]
+        return self._representatives[super().index(architecture)]
 
     def canonical_text(self, architecture: Architecture, level: Level = "tight") -> str:
         """A text that isomorphic cells share.
@@ -96,12 +72,6 @@ class NatsTss(Space):
         """Whether any path leads from the input to the output of the cell."""
         return bool(_unique_text(self._own(architecture), "tight"))
 
-    def validate(self, architecture: Architecture) -> Architecture:
-        genes = self._own(architecture)
-        if len(genes) != len(EDGES) or any(type(gene) is not int or not 0 <= gene < len(OPERATIONS) for gene in genes):
-            raise ArchitectureError(f"{self.name} takes {len(EDGES)} genes in 0..{len(OPERATIONS) - 1}, not {genes}")
-        return architecture
-
     def parse(self, text: str) -> Architecture:
         genes = []
         for operation, column in edge_texts(text, self.grammar):
@@ -111,50 +81,34 @@ class NatsTss(Space):
         return Architecture(self.name, tuple(genes))
 
     def format(self, architecture: Architecture) -> str:
-        return cell_text(OPERATIONS[gene] for gene in self._own(architecture))
-
-    def tokens(self, architecture: Architecture) -> tuple[Token, ...]:
-        return tuple(
-            Token(_SYMBOLS[gene], OPERATIONS[gene], (("source", source), ("target", target)))
-            for gene, (source, target) in zip(self._own(architecture), EDGES, strict=True)
-        )
-
-    def draw(self, architecture: Architecture) -> Diagram:
-        nodes = (Node("in", "input"), Node("1"), Node("2"), Node("out", "output"))
-        edges = tuple(
-            Edge(source, target, OPERATIONS[gene].removeprefix("nor_"), KINDS[gene])
-            for gene, (source, target) in zip(self._own(architecture), EDGES, strict=True)
-            if OPERATIONS[gene] != "none"
-        )
-        return Diagram(nodes, edges, title=self.format(architecture))
+        return cell_text(self.chosen(architecture))
 
     def _network(self, architecture: Architecture, num_classes: int, in_chans: int, skeleton: Skeleton) -> nn.Module:
-        from untrained.spaces.networks.nats import NatsNetwork, tss_cell
+        from untrained.spaces.networks.nats import NatsNetwork, cell_of
 
-        return NatsNetwork(tss_cell(architecture.genes), num_classes, in_chans, skeleton.channels, skeleton.cells)
+        cell = cell_of(self.chosen(architecture))
+        return NatsNetwork(cell, num_classes, in_chans, skeleton.channels, skeleton.cells)
 
     # -- the official order ----------------------------------------------------------------------------------------
 
     def index(self, architecture: Architecture) -> int:
         """The benchmark's index of `architecture`, 0..15,624, the same in NAS-Bench-201 and NATS-Bench."""
-        return int(np.flatnonzero(self._order == _code(self._own(architecture)))[0])
+        return int(np.flatnonzero(self._order == super().index(architecture))[0])
 
     def at(self, index: int) -> Architecture:
         """The architecture with the benchmark's `index`."""
-        if not 0 <= index < self.size:
-            raise InputError(f"{self.name} has indices 0..{self.size - 1}, not {index}")
-        return Architecture(self.name, _genes(int(self._order[index])))
+        return super().at(int(self._order[index]) if 0 <= index < self.size else index)
 
     def __iter__(self) -> Iterator[Architecture]:
         """All architectures in the benchmark's order."""
-        return (Architecture(self.name, _genes(code)) for code in self._order.tolist())
+        return (super(NatsTss, self).at(place) for place in self._order.tolist())
 
     @cached_property
     def _order(self) -> np.ndarray:
-        """Codes by official index: all cells in lexicographic order, then Python's shuffle with seed 88."""
-        codes = list(range(self.size))
-        random.Random(88).shuffle(codes)
-        return np.array(codes)
+        """Lexicographic places by official index: all cells in lexicographic order, then Python's shuffle with seed 88."""
+        places = list(range(self.size))
+        random.Random(88).shuffle(places)
+        return np.array(places)
 
     @cached_property
     def _representatives(self) -> list[Architecture]:
@@ -194,21 +148,6 @@ def cell_text(edges: Iterable[str]) -> str:
     """The inverse of :func:`edge_texts`."""
     items = [f"{edge}~{source}|" for edge, (source, _) in zip(edges, EDGES, strict=True)]
     return f"|{items[0]}+|{items[1]}{items[2]}+|{items[3]}{items[4]}{items[5]}"
-
-
-def _code(genes: tuple[int, ...]) -> int:
-    code = 0
-    for gene in genes:
-        code = code * len(OPERATIONS) + gene
-    return code
-
-
-def _genes(code: int) -> tuple[int, ...]:
-    genes = []
-    for _ in EDGES:
-        code, gene = divmod(code, len(OPERATIONS))
-        genes.append(gene)
-    return tuple(reversed(genes))
 
 
 def _cost(genes: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:

@@ -12,9 +12,11 @@ import numpy as np
 
 from untrained.architecture import Architecture, Token
 from untrained.errors import ArchitectureError
-from untrained.spaces.diagram import Diagram, Edge, Node
-from untrained.spaces.nats_tss import EDGES, KINDS, OPERATIONS, cell_text, edge_texts, nats_tss
-from untrained.spaces.space import Skeleton, Space, register
+from untrained.spaces.diagram import Diagram, Edge
+from untrained.spaces.four_nodes import EDGES, NODES
+from untrained.spaces.nats_tss import OPERATIONS, cell_text, edge_texts, nats_tss
+from untrained.spaces.space import Skeleton, register
+from untrained.spaces.uniform import Uniform
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,7 +27,7 @@ FULL = (1 << len(CANDIDATES)) - 1
 
 
 @final
-class NatsTssSuper(Space):
+class NatsTssSuper(Uniform):
     """Super-networks of NATS-TSS: each of six edges sums a set of operations; 16,777,216 cells, for `pruning`.
 
     Gene e is a mask: bit k is set where edge e has operation k of `CANDIDATES`; 0 is `none`. With at most one operation on
@@ -36,7 +38,9 @@ class NatsTssSuper(Space):
     name = "nats-tss-super"
     paper = "chen2021tenas"
     grammar = "|ops~0|+|ops~0|ops~1|+|ops~0|ops~1|ops~2| with ops none or some of " + "&".join(CANDIDATES)
-    size = (FULL + 1) ** len(EDGES)
+    length = len(EDGES)
+    choices = FULL + 1
+    size = choices**length
     skeletons = nats_tss.skeletons
 
     # -- pruning ---------------------------------------------------------------------------------------------------
@@ -61,9 +65,6 @@ class NatsTssSuper(Space):
         return Architecture(nats_tss.name, tuple(mask.bit_length() for mask in genes))
 
     # -- variation -------------------------------------------------------------------------------------------------
-
-    def sample(self, rng: np.random.Generator) -> Architecture:
-        return Architecture(self.name, tuple(rng.integers(0, FULL + 1, len(EDGES)).tolist()))
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
         """One operation of one edge, both chosen uniformly, is taken away or added."""
@@ -91,12 +92,6 @@ class NatsTssSuper(Space):
         cell = self.answer(architecture)
         genes = self._own(architecture if cell is None else nats_tss.canonical(cell))
         return Architecture(self.name, genes)
-
-    def validate(self, architecture: Architecture) -> Architecture:
-        genes = self._own(architecture)
-        if len(genes) != len(EDGES) or any(type(mask) is not int or not 0 <= mask <= FULL for mask in genes):
-            raise ArchitectureError(f"{self.name} takes {len(EDGES)} genes in 0..{FULL}, not {genes}")
-        return architecture
 
     def _own(self, architecture: Architecture) -> tuple[int, ...]:
         if architecture.space == nats_tss.name:
@@ -131,15 +126,13 @@ class NatsTssSuper(Space):
         )
 
     def draw(self, architecture: Architecture) -> Diagram:
-        nodes = (Node("in", "input"), Node("1"), Node("2"), Node("out", "output"))
         edges = []
         for mask, (source, target) in zip(self._own(architecture), EDGES, strict=True):
             label = " + ".join(name.removeprefix("nor_") for name in _names(mask))
             if mask:
-                edges.append(
-                    Edge(source, target, label, KINDS[mask.bit_length()] if mask.bit_count() == 1 else "other")
-                )
-        return Diagram(nodes, tuple(edges), title=self.format(architecture))
+                kind = nats_tss.kinds[mask.bit_length()] if mask.bit_count() == 1 else "other"
+                edges.append(Edge(source, target, label, kind))
+        return Diagram(NODES, tuple(edges), title=self.format(architecture))
 
     # -- network ---------------------------------------------------------------------------------------------------
 

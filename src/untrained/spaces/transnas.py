@@ -15,22 +15,19 @@ import numpy as np
 
 from untrained.architecture import Architecture, Token
 from untrained.errors import ArchitectureError, UnknownNameError
-from untrained.spaces.diagram import Diagram, Edge, Node
+from untrained.spaces.diagram import Diagram, Node
+from untrained.spaces.four_nodes import EDGES, FourNodes
 from untrained.spaces.space import Skeleton, Space, register
 
 if TYPE_CHECKING:
     from torch import nn
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3")
-EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
-"""(source, target) of each gene of a cell, in the order of the text: node by node."""
-MICRO_STAGES = (3, 0, 3, 0, 3)
-"""The stages around a cell, digits 41414."""
+MICRO_STAGES = ((2, 2), (1, 1), (2, 2), (1, 1), (2, 2))
+"""The (width, stride) factors of the stages around a cell, digits 41414."""
 HEADS = ("classification", "segmentation", "normal", "autoencoder", "jigsaw")
 """What the skeleton's `head` may be; see `networks.transnas`."""
 
-_SYMBOLS = "01cC"
-_KINDS = ("other", "skip", "conv", "conv")
 _COST = (0, 1, 10, 100)
 _PREFIX = "64-"
 _CELL = ("41414-", "_", "", "_", "", "", "")
@@ -57,7 +54,7 @@ def _checked(skeleton: Skeleton) -> Skeleton:
 
 
 @final
-class TransNasMicro(Space):
+class TransNasMicro(FourNodes):
     """TransNAS-Bench-101, cells: 4,096 of four operations on six edges, in stages 41414.
 
     Three of the five stages halve the image and double the width in their first cell; there only the edges that leave
@@ -69,31 +66,12 @@ class TransNasMicro(Space):
     name = "transnas-micro"
     paper = "duan2021transnas"
     grammar = "64-41414-a_bc_def with digits 0 (none), 1 (skip), 2 (1x1), 3 (3x3): edges into node 1, 2 and 3"
+    operations = OPERATIONS
+    choices = len(OPERATIONS)
+    symbols = "01cC"
+    kinds = ("other", "skip", "conv", "conv")
     size = len(OPERATIONS) ** len(EDGES)
     skeletons: ClassVar = _SKELETONS
-
-    def sample(self, rng: np.random.Generator) -> Architecture:
-        return Architecture(self.name, tuple(rng.integers(0, len(OPERATIONS), len(EDGES)).tolist()))
-
-    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        """One edge, chosen uniformly, gets another operation, chosen uniformly."""
-        genes = list(self._own(architecture))
-        edge = int(rng.integers(len(EDGES)))
-        genes[edge] = (genes[edge] + int(rng.integers(1, len(OPERATIONS)))) % len(OPERATIONS)
-        return Architecture(self.name, tuple(genes))
-
-    def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
-        """`a` with one segment of `b`, between two cut points drawn uniformly."""
-        mother, father = self._own(a), self._own(b)
-        left, right = sorted(rng.choice(len(EDGES) + 1, size=2, replace=False).tolist())
-        return Architecture(self.name, mother[:left] + father[left:right] + mother[right:])
-
-    def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
-        genes = self._own(architecture)
-        for edge, gene in enumerate(genes):
-            for other in range(len(OPERATIONS)):
-                if other != gene:
-                    yield Architecture(self.name, (*genes[:edge], other, *genes[edge + 1 :]))
 
     def canonical(self, architecture: Architecture) -> Architecture:
         """The member with the least to compute among all cells that are the same graph of operations.
@@ -107,12 +85,6 @@ class TransNasMicro(Space):
     def is_connected(self, architecture: Architecture) -> bool:
         """Whether any path leads from the input to the output of the cell."""
         return bool(_function(self._own(architecture)))
-
-    def validate(self, architecture: Architecture) -> Architecture:
-        genes = self._own(architecture)
-        if len(genes) != len(EDGES) or any(type(gene) is not int or not 0 <= gene < len(OPERATIONS) for gene in genes):
-            raise ArchitectureError(f"{self.name} takes {len(EDGES)} genes in 0..{len(OPERATIONS) - 1}, not {genes}")
-        return architecture
 
     def parse(self, text: str) -> Architecture:
         column = _expect(text, 0, _PREFIX + _CELL[0], self.grammar)
@@ -132,30 +104,11 @@ class TransNasMicro(Space):
             f"{before}{digit}" for before, digit in zip(_CELL, (*self._own(architecture), ""), strict=True)
         )
 
-    def tokens(self, architecture: Architecture) -> tuple[Token, ...]:
-        return tuple(
-            Token(_SYMBOLS[gene], OPERATIONS[gene], (("source", source), ("target", target)))
-            for gene, (source, target) in zip(self._own(architecture), EDGES, strict=True)
-        )
-
-    def draw(self, architecture: Architecture) -> Diagram:
-        nodes = (Node("in", "input"), Node("1"), Node("2"), Node("out", "output"))
-        edges = tuple(
-            Edge(source, target, OPERATIONS[gene].removeprefix("nor_"), _KINDS[gene])
-            for gene, (source, target) in zip(self._own(architecture), EDGES, strict=True)
-            if OPERATIONS[gene] != "none"
-        )
-        return Diagram(nodes, edges, title=self.format(architecture))
-
     def _network(self, architecture: Architecture, num_classes: int, in_chans: int, skeleton: Skeleton) -> nn.Module:
         _checked(skeleton)
         from untrained.spaces.networks.transnas import TransNasNetwork, micro_cell
 
-        return TransNasNetwork(micro_cell(architecture.genes), MICRO_STAGES, num_classes, in_chans, skeleton)
-
-    def __iter__(self) -> Iterator[Architecture]:
-        """All architectures in lexicographic order."""
-        return (Architecture(self.name, genes) for genes in itertools.product(range(len(OPERATIONS)), repeat=6))
+        return TransNasNetwork(micro_cell(self.chosen(architecture)), MICRO_STAGES, num_classes, in_chans, skeleton)
 
     @cached_property
     def _representatives(self) -> dict[Genes, Architecture]:
@@ -255,7 +208,8 @@ class TransNasMacro(Space):
         from untrained.nn.basic_block import BasicBlock
         from untrained.spaces.networks.transnas import TransNasNetwork
 
-        return TransNasNetwork(BasicBlock, architecture.genes, num_classes, in_chans, skeleton)
+        stages = [(1 + widens(gene), 1 + strides(gene)) for gene in architecture.genes]
+        return TransNasNetwork(BasicBlock, stages, num_classes, in_chans, skeleton)
 
     def __iter__(self) -> Iterator[Architecture]:
         """All architectures, short ones first, in lexicographic order."""

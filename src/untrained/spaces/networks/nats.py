@@ -8,18 +8,18 @@ from torch import Tensor, nn
 
 from untrained.nn.blocks import ReLUConvBN, ResidualBlock
 from untrained.nn.cell import Cell
-from untrained.spaces.nats_tss import EDGES, OPERATIONS
+from untrained.spaces.four_nodes import EDGES
 
 CellFactory = Callable[[int, int], nn.Module]
 """(in_chans, out_chans) -> a cell that keeps the image size."""
 
 
-def tss_cell(genes: Sequence[int]) -> CellFactory:
-    """Cells of the topology space; edges with `none` are absent.
+def cell_of(operations: Sequence[str]) -> CellFactory:
+    """Cells with one operation on each edge; edges with `none` are absent.
 
     Where the widths differ, the edges that leave the input adapt it, as the size space needs.
     """
-    return super_cell([(OPERATIONS[gene],) if OPERATIONS[gene] != "none" else () for gene in genes])
+    return super_cell([(name,) if name != "none" else () for name in operations])
 
 
 def super_cell(sets: Sequence[Sequence[str]]) -> CellFactory:

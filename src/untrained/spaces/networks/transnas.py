@@ -10,21 +10,21 @@ from untrained.nn.blocks import ReLUConvBN
 from untrained.nn.cell import Cell
 from untrained.nn.decoder import GenerativeDecoder, SegmentationDecoder
 from untrained.nn.separable import FactorizedReduce
+from untrained.spaces.four_nodes import EDGES
 from untrained.spaces.space import Skeleton
-from untrained.spaces.transnas import EDGES, OPERATIONS, strides, widens
 
 BlockFactory = Callable[[int, int, int], nn.Module]
 """(in_chans, out_chans, stride) -> a block of a stage."""
 
 
-def micro_cell(genes: Sequence[int]) -> BlockFactory:
+def micro_cell(operations: Sequence[str]) -> BlockFactory:
     """Cells of the micro space; edges with `none` are absent."""
 
     def cell(in_chans: int, out_chans: int, stride: int) -> Cell:
         edges = [
-            (source, target, _operation(OPERATIONS[gene], out_chans if source else in_chans, out_chans, change))
-            for gene, (source, target) in zip(genes, EDGES, strict=True)
-            if OPERATIONS[gene] != "none"
+            (source, target, _operation(name, out_chans if source else in_chans, out_chans, change))
+            for name, (source, target) in zip(operations, EDGES, strict=True)
+            if name != "none"
             for change in (1 if source else stride,)
         ]
         return Cell(edges, nodes=4, out_chans=out_chans, stride=stride)
@@ -43,7 +43,7 @@ def _operation(name: str, in_chans: int, out_chans: int, stride: int) -> nn.Modu
 
 
 class TransNasNetwork(nn.Module):
-    """Stem, stages and head: images (n, in_chans, h, w) -> what the head of the skeleton says.
+    """Stem, stages of (width, stride) factors and head: images (n, in_chans, h, w) -> what the head of the skeleton says.
 
     classification: logits (n, num_classes); also for room layout, where the outputs are the regressed numbers.
     segmentation: logits (n, num_classes, h, w).
@@ -56,7 +56,12 @@ class TransNasNetwork(nn.Module):
     """
 
     def __init__(
-        self, block: BlockFactory, stages: Sequence[int], num_classes: int, in_chans: int, skeleton: Skeleton
+        self,
+        block: BlockFactory,
+        stages: Sequence[tuple[int, int]],
+        num_classes: int,
+        in_chans: int,
+        skeleton: Skeleton,
     ) -> None:
         super().__init__()
         width = skeleton.channels
@@ -67,15 +72,15 @@ class TransNasNetwork(nn.Module):
             ReLUConvBN(half, width, 3, stride=2),
         )
         body: list[nn.Module] = []
-        for stage in stages:
-            before, width = width, width * (1 + widens(stage))
-            body.append(block(before, width, 1 + strides(stage)))
+        for factor, stride in stages:
+            before, width = width, width * factor
+            body.append(block(before, width, stride))
             body.extend(block(width, width, 1) for _ in range(skeleton.cells - 1))
         self.body = nn.Sequential(*body)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        doublings = 2 + sum(map(strides, stages))
+        doublings = 2 + sum(stride == 2 for _, stride in stages)
         self.tiles = 3 if skeleton.head == "jigsaw" else 1
         self.dense = True
         match skeleton.head:
