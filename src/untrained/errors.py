@@ -18,11 +18,27 @@ class InputError(UntrainedError, ValueError):
     """What was given cannot be used; the message says what would be."""
 
 
+def check_type(value: object, kinds: type | tuple[type, ...], expected: str) -> None:
+    """Refuse a `value` of any other type; `expected` says what it stands for, as in "a seed is a whole number"."""
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise InputError(f"{expected}, not {value!r:.80}")
+
+
+class NetworkError(InputError):
+    """A network that does not run. In a search that is its own fault alone, and the search goes on."""
+
+    @classmethod
+    def of(cls, error: Exception, doing: str = "") -> NetworkError:
+        """The error for what a network raised, by its first line."""
+        first = next(iter(str(error).splitlines()), "") or "no message"
+        return cls(f"{doing}{type(error).__name__.lstrip('_')}: {first}")
+
+
 class UnknownNameError(InputError):
     """A name that is not registered."""
 
     def __init__(self, noun: str, name: str, known: Iterable[str]) -> None:
-        known = sorted(known)
+        known, name = sorted(known), str(name)
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(repr(n) for n in near)}?" if near else "known: " + ", ".join(known)
         shown = name if len(name) <= 100 else f"{name[:80]}..."

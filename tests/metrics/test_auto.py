@@ -86,7 +86,7 @@ def test_networks_of_one_size_and_units_that_are_none() -> None:
     one_size = Choices("one-size", {"pool": ["max", "avg"]}, build, None)
     with pytest.raises(InputError, match="sigma=auto needs networks of different sizes"):
         settled(find_metrics(AUTO), one_size, None)
-    with pytest.raises(InputError, match="positive unit"):
+    with pytest.raises(InputError, match="positive sigma and unit"):
         settled(find_metrics("swap(mu=auto,sigma=1,unit=0)"), PLACE, SMALL)
 
 

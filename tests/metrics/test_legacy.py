@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from untrained.errors import UnknownNameError
+from untrained.errors import InputError, UnknownNameError
 from untrained.metrics import jacobian
 from untrained.metrics.metric import find_metrics, score, settled
 from untrained.probe.setting import Setting
@@ -110,6 +110,12 @@ def test_it_goes_with_other_options() -> None:
     (auto,) = settled(find_metrics(["swap(legacy,mu=auto,sigma=auto)"]), nats_tss, "proxy")
     assert auto.name.startswith("swap(legacy,mu=0.")
     assert auto.setting == METRICS["swap"].legacy
+
+
+@pytest.mark.parametrize("text", ["swap(legacy,legacy)", "swap(legacy=1)"])
+def test_it_stands_alone(text: str) -> None:
+    with pytest.raises(InputError, match="stands alone and once"):
+        find_metrics([text])
 
 
 @pytest.mark.parametrize("text", ["params(legacy)", "nwot(legacy,legacy)", "ni(legacy=1)"])

@@ -123,6 +123,56 @@ def test_faults_are_not_hidden(error: Exception) -> None:
         read(failing(error))
 
 
+def test_labels_that_the_network_has_no_output_for_are_a_reason() -> None:
+    images, labels = batch(16)
+    reading = score(network("plain"), images, labels + 100, ["snip", "nwot"])
+    assert reading["snip"].reason == "IndexError: Target 100 is out of bounds."
+    assert reading["nwot"].value is not None
+
+
+@pytest.mark.parametrize("kind", [torch.int32, torch.uint8, torch.bool])
+def test_labels_of_any_whole_type(kind: torch.dtype) -> None:
+    images, labels = batch(16)
+    labels = labels.clamp_max(1)
+    net = network("plain")
+    values = [score(net, images, given, ["snip"])["snip"].value for given in (labels.to(kind), labels)]
+    assert values[0] is not None
+    assert values[0] == values[1]
+
+
+def test_a_network_of_no_numbers_has_no_value_that_depends_on_images() -> None:
+    images, labels = batch(16)
+    net = network("plain")
+    next(net.parameters()).data[0] = math.nan
+    found = score(
+        net, images, labels, [n for n in METRICS.names() if n not in ("params", "macs", "skip")], weights="keep"
+    )
+    assert {name for name, reading in found.items() if reading.value is not None} == set()
+    assert "NaN" in found["swap"].reason
+
+
+def test_what_a_network_raises_is_a_reason_whatever_it_is() -> None:
+    class Odd(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            raise KeyError("blue")
+
+    images, labels = batch(16)
+    found = score(
+        nn.Sequential(nn.Conv2d(3, 2, 3), Odd()), images, labels, ["swap", "macs", "jacov", "params", "l2_norm"]
+    )
+    assert {name: reading.reason for name, reading in found.items() if reading.reason} == {
+        "swap": "KeyError: 'blue'",
+        "macs": "cannot count the MACs of the network on a (3, 8, 8) image: KeyError: 'blue'",
+        "jacov": "KeyError: 'blue'",
+    }
+
+
+@pytest.mark.parametrize("wrong", [None, 3, [3], [None]])
+def test_metrics_are_names(wrong: object) -> None:
+    with pytest.raises(InputError, match="given by name"):
+        find_metrics(wrong)
+
+
 def test_settings_by_name() -> None:
     images, _ = batch(40)
     own = {"swap": Setting(images=5, inits=2, weights="normal")}

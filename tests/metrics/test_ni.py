@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from untrained.architecture import Architecture
 from untrained.metrics.metric import score
 from untrained.probe.probe import Probe
 from untrained.registry import METRICS
@@ -125,7 +126,12 @@ def test_features_that_are_not_finite_are_undefined() -> None:
         net[0].weight.data.fill_(factor)
         reading = score(net, batch(20)[0], metrics=["ni"], weights="keep")["ni"]
         assert reading.value is None
-        assert "not finite" in reading.reason
+        assert ("not finite" if factor < 1e38 else "not numbers (NaN)") in reading.reason
+
+
+def test_features_that_no_image_moves_have_no_eta() -> None:
+    reading = score(Architecture("nats-tss", (0,) * 6), batch(20)[0], metrics=["ni_eta"])["ni_eta"]
+    assert reading.reason == "the features do not depend on the images"
 
 
 def test_no_pooling_or_no_convolution() -> None:

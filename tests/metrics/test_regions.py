@@ -80,3 +80,9 @@ def test_no_value_without_activations() -> None:
     reading = score(nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten()), batch()[0], metrics=["regions"])["regions"]
     assert reading.value is None
     assert "no activation" in (reading.reason or "")
+
+
+def test_images_smaller_than_a_crop_are_taken_whole() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    images = torch.randn(20, 3, 2, 1, generator=torch.Generator().manual_seed(0))
+    assert 1 <= regions(net, images, 20) <= 16

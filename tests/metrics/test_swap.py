@@ -101,10 +101,11 @@ def test_regularised_by_the_size_of_the_network_it_stands_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", ["mu=1", "sigma=1", "mu=1,sigma=0", "mu=1,sigma=-1", "mu=1,sigma=1,unit=0", "unit=5,mu=1"]
+    "options",
+    ["mu=1", "sigma=1", "mu=1,sigma=0", "mu=1,sigma=-1", "mu=1,sigma=1,unit=0", "unit=5,mu=1", "mu=-1,sigma=1"],
 )
 def test_half_a_regularisation(options: str) -> None:
-    with pytest.raises(InputError, match="mu and a positive sigma"):
+    with pytest.raises(InputError, match="and a positive sigma"):
         score(network("plain"), batch()[0], metrics=[f"swap({options})"])
 
 

@@ -254,8 +254,11 @@ def test_stores_from_before_there_were_clocks(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("budget", "message"),
     [
-        ({"evaluations": 0}, "evaluations is at least 1, not 0"),
-        ({"patience": 0}, "patience is at least 1"),
+        ({"evaluations": 0}, "evaluations is a whole number, at least 1, not 0"),
+        ({"patience": 0}, "patience is a whole number, at least 1"),
+        ({"evaluations": 2.5}, "evaluations is a whole number, at least 1, not 2.5"),
+        ({"evaluations": "5"}, "evaluations is a whole number, at least 1, not '5'"),
+        ({"minutes": "1"}, "minutes is a positive number, not '1'"),
         ({"minutes": 0}, "minutes is a positive number, not 0"),
         ({"minutes": -1}, "minutes is a positive"),
         ({"minutes": math.nan}, "minutes is a positive"),

@@ -203,6 +203,21 @@ def test_a_space_is_searched_under_the_name_it_is_registered_by(tmp_path) -> Non
         ({"data": "digit"}, DataError, "digits"),
         ({"workers": 0}, InputError, "workers"),
         ({"timeout": -1}, InputError, "timeout"),
+        ({"workers": 1.5}, InputError, "workers"),
+        ({"timeout": "a"}, InputError, "timeout"),
+        ({"evaluations": 2.5}, InputError, "whole number"),
+        ({"seed": "a"}, InputError, "a seed is a whole number, not 'a'"),
+        ({"seed": 1.5}, InputError, "a seed is a whole number"),
+        ({"space": None}, InputError, "a space is given by name"),
+        ({"algorithm": None}, UnknownNameError, "unknown algorithm"),
+        ({"ranking": 3}, UnknownNameError, "unknown ranking"),
+        ({"options": "population=5"}, InputError, "options are a mapping"),
+        ({"limits": [1]}, InputError, "a limit is a text"),
+        ({"skeleton": 3}, InputError, "a skeleton is"),
+        ({"tables": 3}, InputError, "tables are files"),
+        ({"metrics": [None]}, InputError, "given by name"),
+        ({"metrics": "swap(mu=1)"}, InputError, "and a positive sigma"),
+        ({"metrics": None, "objectives": "params(x=1)"}, UnknownNameError, "params"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
@@ -210,6 +225,14 @@ def test_wrong_input_is_refused_before_anything_is_stored(tmp_path, change: dict
     with pytest.raises(error, match=message):
         quick(store=tmp_path / "runs.db", **change)
     assert not (tmp_path / "runs.db").exists()
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path) -> None:
+    options = {"population": np.int64(4)}
+    study = quick(store=tmp_path / "a.db", name="a", seed=np.int64(3), evaluations=np.int64(4), options=options)
+    plain = quick(store=tmp_path / "b.db", name="a", seed=3, evaluations=4, options={"population": 4})
+    assert study.setup == plain.setup
+    assert [t.architecture for t in study.trials] == [t.architecture for t in plain.trials]
 
 
 def test_metrics_that_need_labels_need_labelled_images() -> None:

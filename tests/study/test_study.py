@@ -307,7 +307,7 @@ def test_wrong_input_ends_the_search() -> None:
 
 @pytest.mark.parametrize("evaluations", [0, -5])
 def test_zero_evaluations(evaluations: int) -> None:
-    with pytest.raises(InputError, match="evaluations is at least 1"):
+    with pytest.raises(InputError, match="evaluations is a whole number, at least 1"):
         study_of(Synthetic()).run(evaluations)
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from untrained.errors import LimitError
+from untrained.errors import LimitError, check_type
 from untrained.evaluate.quantities import LATENCY, SIZES, TABLE, kind_of
 
 QUANTITIES = (*SIZES, LATENCY, f"{TABLE}COLUMN")
@@ -29,6 +29,7 @@ class Limit:
     def parse(cls, text: str) -> Limit:
         """Read ``quantity<number`` with <, <=, > or >= and k, M or G for thousands, millions, milliards; the inverse of
         `str`."""
+        check_type(text, str, "a limit is a text such as 'params<500k'")
         found = _PATTERN.fullmatch(text)
         bound = math.inf
         if found is not None:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from untrained.architecture import Architecture
-from untrained.errors import InputError, UnknownNameError
+from untrained.errors import InputError, NetworkError, UnknownNameError, check_type
 from untrained.metrics.auto import AUTO, Automatic, parameter_sample
 from untrained.metrics.reading import Reading as Reading
 from untrained.metrics.reading import Scores
@@ -40,7 +40,8 @@ class Metric:
 
     better: whether higher or lower values promise higher accuracy; setting: batch, initialiser, repeats; needs: what it
     asks an observation for; paper: a key of the bibliography; auto: what `auto` means, for options that may be that;
-    legacy: the setting of the published code, where that differs, which ``name(legacy)`` asks for.
+    legacy: the setting of the published code, where that differs, which ``name(legacy)`` asks for; check: refuses options
+    that make no sense together.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Metric:
     paper: str
     auto: Mapping[str, Automatic] = field(default_factory=dict, compare=False)
     legacy: Setting | None = None
+    check: Callable[..., None] | None = field(default=None, compare=False)
 
     @property
     def summary(self) -> str:
@@ -73,14 +75,14 @@ def metric(
     paper: str = "",
     auto: Mapping[str, Automatic] | None = None,
     legacy: Setting | None = None,
+    check: Callable[..., None] | None = None,
 ) -> Callable[[Formula], Formula]:
     """Register a function of an :class:`Observation` as the metric `name`. With `legacy`, a formula that has an option of
     that name is told when the published code's ways are wanted."""
 
     def decorate(formula: Formula) -> Formula:
-        METRICS.add(
-            name, Metric(name, formula, better, setting or Setting(), frozenset(needs), paper, auto or {}, legacy)
-        )
+        found = Metric(name, formula, better, setting or Setting(), frozenset(needs), paper, auto or {}, legacy, check)
+        METRICS.add(name, found)
         return formula
 
     return decorate
@@ -88,7 +90,10 @@ def metric(
 
 def find_metrics(names: str | Iterable[str | Metric]) -> list[Metric]:
     """The metrics called `names`, or the one; refuses an empty list and repeated names."""
-    names = [names] if isinstance(names, str) else names
+    check_type(names, Iterable, "metrics are given by name, one or several")
+    names = [names] if isinstance(names, str) else list(names)
+    for name in names:
+        check_type(name, (str, Metric), "a metric is given by name")
     found = [_with_options(name) if isinstance(name, str) else name for name in names]
     if not found:
         raise InputError("no metric was named; see `untrained metrics` for the list")
@@ -117,9 +122,11 @@ def _with_options(text: str) -> Metric:
         options |= {LEGACY: True} if LEGACY in keywords else {}
     for item in items:
         option, _, number = item.partition("=")
+        if option == LEGACY and plain.legacy is not None:
+            raise InputError(f"'legacy' stands alone and once, as in '{name}(legacy)', not as in {text!r}")
         if option not in known:
             choices = [*known, *([LEGACY] if plain.legacy else [])] or ["none: it has no options"]
-            raise UnknownNameError(f"option of {name}", item if option == LEGACY else option, choices)
+            raise UnknownNameError(f"option of {name}", option, choices)
         if option in options:
             raise InputError(f"the option {option!r} of {name!r} is given twice")
         automatic = option in plain.auto
@@ -128,6 +135,8 @@ def _with_options(text: str) -> Metric:
             wanted = f"a number or {AUTO!r}" if automatic else "a number"
             raise InputError(f"the option {option!r} of {name!r} takes {wanted}, not {number!r}")
         options[option] = value
+    if plain.check is not None:
+        plain.check(**options)
     return replace(plain, name=text, formula=functools.partial(plain.formula, **options))
 
 
@@ -237,12 +246,15 @@ def _score(
             raise InputError(
                 f"{architecture.space} needs images of at least {smallest}x{smallest}, not {height}x{width}"
             )
-        classes = num_classes or (int(labels.max()) + 1 if labels is not None else 10)
-        what = {"num_classes": max(2, classes), "in_chans": images.shape[1]}
+        if num_classes is None:
+            num_classes = max(2, int(labels.max()) + 1) if labels is not None else 10
+        what = {"num_classes": num_classes, "in_chans": images.shape[1]}
         numbered = settled(chosen, find_space(architecture.space), skeleton, seed=seed, **what)
         chosen = [replace(found, name=one.name) for found, one in zip(numbered, chosen, strict=True)]
         with quiet(derive(seed, "network")):
             network = create_model(architecture, skeleton=skeleton, **what)
+    # Losses take class numbers of this type alone.
+    labels = None if labels is None else labels.long()
     for name in settings or {}:
         if name not in (names := [one.name for one in chosen]):
             raise UnknownNameError("metric among those that are scored", name, names)
@@ -293,9 +305,11 @@ def read(metric: Metric, probe: Probe) -> Reading:
         values = tuple(float(metric(observation)) for observation in probe)
     except Undefined as why:
         return Reading(None, time.perf_counter() - start, str(why))
+    except NetworkError as why:
+        return Reading(None, time.perf_counter() - start, str(why).splitlines()[0])
     except InputError:
         raise
-    except (RuntimeError, ArithmeticError, ValueError) as error:
+    except (RuntimeError, ArithmeticError, ValueError, IndexError) as error:
         # What cannot be computed for this network (a shape, a derivative, a spectrum) is a property of the pair, no fault.
         first = next(iter(str(error).splitlines()), "") or "no message"
         return Reading(None, time.perf_counter() - start, f"{type(error).__name__.lstrip('_')}: {first}")

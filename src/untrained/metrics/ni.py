@@ -55,6 +55,8 @@ def ni_eta(seen: Observation) -> float:
     total = 0.0
     for clean, noisy in zip(seen.pools, seen.moved(NOISE).pools, strict=True):
         total += float((_norms(clean - noisy).square() / _norms(clean).clamp_min(1e-12)).sum())
+    if total == 0:
+        raise Undefined("the features do not depend on the images")
     return math.log(1e-10 + total)
 
 

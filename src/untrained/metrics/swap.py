@@ -17,12 +17,12 @@ LOW, HIGH = 0.1, 0.9
 
 def _large(parameters: np.ndarray, *, unit: float = 1e6, **_: float) -> float:
     """mu: nine of ten networks are smaller."""
-    return float(np.quantile(_in_units(parameters, unit), HIGH))
+    return float(np.quantile(parameters / unit, HIGH))
 
 
 def _spread(parameters: np.ndarray, *, unit: float = 1e6, **_: float) -> float:
     """sigma: the square of the range between the smallest and the largest tenth, so that the factor is exp(-1) there."""
-    low, high = np.quantile(_in_units(parameters, unit), (LOW, HIGH)).tolist()
+    low, high = np.quantile(parameters / unit, (LOW, HIGH)).tolist()
     if low == high:
         raise InputError(
             f"sigma=auto needs networks of different sizes, and most here have {parameters[0]:,.0f} parameters"
@@ -30,10 +30,12 @@ def _spread(parameters: np.ndarray, *, unit: float = 1e6, **_: float) -> float:
     return float((high - low) ** 2)
 
 
-def _in_units(parameters: np.ndarray, unit: float) -> np.ndarray:
-    if unit <= 0:
-        raise InputError(f"regularised swap needs a positive unit, not {unit}")
-    return parameters / unit
+def _check(*, mu: float | str | None = None, sigma: float | str | None = None, unit: float = 1e6) -> None:
+    least = [mu >= 0 if isinstance(mu, float) else True, sigma > 0 if isinstance(sigma, float) else True, unit > 0]
+    if (mu is None) != (sigma is None) or not all(least):
+        raise InputError(
+            f"regularised swap needs a mu of at least 0 and a positive sigma and unit, not {mu}, {sigma} and {unit}"
+        )
 
 
 @metric(
@@ -43,6 +45,7 @@ def _in_units(parameters: np.ndarray, unit: float) -> np.ndarray:
     paper="peng2024swap",
     legacy=Setting(images=16, inits=32, weights="normal"),
     auto={"mu": _large, "sigma": _spread},
+    check=_check,
 )
 def swap(seen: Observation, *, mu: float | None = None, sigma: float | None = None, unit: float = 1e6) -> float:
     """Distinct columns of the samples x units activation matrix (eq. 4): at most min(2^S, V).
@@ -62,6 +65,7 @@ def swap(seen: Observation, *, mu: float | None = None, sigma: float | None = No
     count = seen.patterns.distinct_units()
     if mu is None and sigma is None:
         return count
-    if mu is None or sigma is None or sigma <= 0 or unit <= 0:
-        raise InputError(f"regularised swap needs mu and a positive sigma and unit, not {mu}, {sigma} and {unit}")
+    _check(mu=mu, sigma=sigma, unit=unit)
+    assert mu is not None
+    assert sigma is not None
     return count * math.exp(-((seen.parameters / unit - mu) ** 2) / sigma)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from untrained.errors import InputError
+from untrained.errors import InputError, NetworkError
 
 _aten = torch.ops.aten
 _ELEMENTWISE = {_aten.relu, _aten.relu_, _aten.add, _aten.add_}
@@ -38,7 +38,7 @@ def count_macs(network: nn.Module, image_shape: tuple[int, int, int]) -> int:
     these MACs plus the biases of the last layer.)
 
     The shapes are followed on torch's meta device: nothing is computed and `network` stays as it was. Raises
-    `InputError` where the network does not take such images or needs their values.
+    `NetworkError` where the network does not take such images or needs their values.
     """
     if len(image_shape) != 3 or any(size < 1 for size in image_shape):
         raise InputError(f"an image has a shape (channels, height, width) of positive sizes, not {image_shape}")
@@ -57,8 +57,8 @@ def count_macs(network: nn.Module, image_shape: tuple[int, int, int]) -> int:
         try:
             with _evaluation(network), counter:
                 torch.func.functional_call(network, tensors, (image,), tie_weights=False)
-        except (RuntimeError, ValueError) as error:
-            raise InputError(f"cannot count the MACs of the network on a {image_shape} image: {error}") from error
+        except Exception as error:
+            raise NetworkError.of(error, f"cannot count the MACs of the network on a {image_shape} image: ") from error
     return counter.macs
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from untrained.architecture import Architecture
-from untrained.errors import DataError, InputError
+from untrained.errors import DataError, InputError, NetworkError
 from untrained.nn.counts import count_macs, count_parameters
 from untrained.nn.initialisers import WeightPlan
 from untrained.probe.observation import Observation
@@ -21,6 +21,7 @@ from untrained.probe.observer import Observer
 from untrained.probe.patterns import Patterns
 from untrained.probe.setting import Setting
 from untrained.probe.slots import Slots
+from untrained.probe.undefined import Undefined
 from untrained.seeds import derive
 
 STACK_CHANNELS = 8
@@ -188,17 +189,29 @@ class Probe:
         which = torch.randint(count, (self.samples,), generator=generator)
         top = torch.randint(max(1, height - CROP + 1), (self.samples,), generator=generator)
         left = torch.randint(max(1, width - CROP + 1), (self.samples,), generator=generator)
-        span = torch.arange(CROP)
-        rows, columns = (top[:, None] + span)[:, :, None], (left[:, None] + span)[:, None, :]
+        rows = (top[:, None] + torch.arange(min(CROP, height)))[:, :, None]
+        columns = (left[:, None] + torch.arange(min(CROP, width)))[:, None, :]
         return self._images[which[:, None, None], :, rows, columns].permute(0, 3, 1, 2).contiguous()
 
     # -- passes ----------------------------------------------------------------------------------------------------
 
     def forward(self, values: Mapping[str, Tensor], images: Tensor, observer: Observer) -> Tensor:
         """The logits of the network holding `values`, watched by `observer`."""
+        out = self._run(values, images, observer)
+        if bool(out.isnan().any()):
+            raise Undefined("the outputs of the network are not numbers (NaN)")
+        return out
+
+    def _run(self, values: Mapping[str, Tensor], images: Tensor, observer: Observer) -> Tensor:
         with quiet(derive(self.seed, "global")), self._slots.holding(values), observer:
-            # A copy, since a network may begin with an operation in place.
-            return logits(self.network(images.clone()), first=hasattr(self.network, "auxiliary"))
+            try:
+                # A copy, since a network may begin with an operation in place.
+                output = self.network(images.clone())
+            except (RuntimeError, Undefined):
+                raise
+            except Exception as error:
+                raise NetworkError.of(error) from error
+            return logits(output, first=hasattr(self.network, "auxiliary"))
 
     @cached_property
     def stacked(self) -> bool:
@@ -215,7 +228,7 @@ class Probe:
         (it draws random numbers, or branches on values)."""
         try:
             return self._in_one_pass()
-        except RuntimeError:
+        except (RuntimeError, NetworkError):
             patterns = [Patterns(self.samples) for _ in range(self.inits)]
             with torch.no_grad():
                 for index, one in enumerate(patterns):
@@ -229,14 +242,16 @@ class Probe:
         drawn = self._plan.stacked([derive(self.seed, "weights", index) for index in range(self.inits)])
 
         def forward(values: dict[str, Tensor], images: Tensor) -> Tensor:
-            return self.forward(constants | values, images, observer)
+            return self._run(constants | values, images, observer)
 
         with torch.no_grad():
             if self.setting.fresh or self.setting.source == "noise":
                 batches = torch.stack([self.batch(index) for index in range(self.inits)])
-                torch.func.vmap(forward)(drawn, batches)
+                out = torch.func.vmap(forward)(drawn, batches)
             else:
-                torch.func.vmap(forward, in_dims=(0, None))(drawn, self.batch(0))
+                out = torch.func.vmap(forward, in_dims=(0, None))(drawn, self.batch(0))
+        if bool(out.isnan().any()):
+            raise Undefined("the outputs of the network are not numbers (NaN)")
         return patterns
 
     @cached_property
@@ -266,7 +281,7 @@ def logits(output: Any, *, first: bool = False) -> Tensor:
         for item in output if first else reversed(output):
             if isinstance(item, Tensor):
                 return item
-    raise InputError(f"the network returns {type(output).__name__}; a tensor or a tuple of tensors is expected")
+    raise NetworkError(f"the network returns {type(output).__name__}; a tensor or a tuple of tensors is expected")
 
 
 def check_images(images: Tensor, labels: Tensor | None = None) -> None:

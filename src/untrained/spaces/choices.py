@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from untrained.architecture import Architecture, Token
-from untrained.errors import ArchitectureError, InputError
+from untrained.errors import ArchitectureError, InputError, NetworkError
 from untrained.spaces.diagram import Diagram, Node
 from untrained.spaces.space import Skeleton, Space, register
 
@@ -121,7 +121,10 @@ class Choices(Space):
         return Architecture(self.name, genes)
 
     def _network(self, architecture: Architecture, num_classes: int, in_chans: int, skeleton: Skeleton) -> nn.Module:
-        return self._build(self.choice(architecture), num_classes, in_chans, skeleton.channels)
+        network = self._build(self.choice(architecture), num_classes, in_chans, skeleton.channels)
+        if not hasattr(network, "parameters"):
+            raise NetworkError(f"{architecture} is built as {type(network).__name__}; an nn.Module is expected")
+        return network
 
 
 def define_space(name: str, *, same: Same | None = None, **positions: Sequence[Value]) -> Callable[[Build], Build]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 
 from untrained.architecture import Architecture, Token
-from untrained.errors import ArchitectureError, InputError, UnknownNameError
+from untrained.errors import ArchitectureError, InputError, UnknownNameError, check_type
 from untrained.registry import SPACES
 from untrained.spaces.diagram import Diagram
 
@@ -137,6 +137,9 @@ class Space(ABC):
             return first
         if isinstance(skeleton, Skeleton):
             return skeleton
+        check_type(
+            skeleton, str, "a skeleton is a Skeleton, the name of a preset or a text such as 'channels=8,cells=1'"
+        )
         if "=" not in skeleton:
             if skeleton not in self.skeletons:
                 raise UnknownNameError(f"{self.name} skeleton", skeleton, self.skeletons)
@@ -216,4 +219,5 @@ def create_model(
     """A plain `nn.Module` of an architecture (or its text, ``"nats-tss:|..."``): images -> logits."""
     if isinstance(architecture, str):
         architecture = Architecture.parse(architecture)
+    check_type(architecture, Architecture, "an architecture or its text is expected")
     return space(architecture.space).build(architecture, num_classes=num_classes, in_chans=in_chans, skeleton=skeleton)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -37,12 +38,15 @@ class Budget:
     def __post_init__(self) -> None:
         for name in ("evaluations", "patience"):
             number = getattr(self, name)
-            if number is not None and number < 1:
-                raise InputError(f"{name} is at least 1, not {number}")
+            if number is None:
+                continue
+            if not isinstance(number, Integral) or number < 1:
+                raise InputError(f"{name} is a whole number, at least 1, not {number!r}")
+            object.__setattr__(self, name, int(number))
         for name in ("minutes", "simulated_seconds"):
             number = getattr(self, name)
-            if number is not None and not 0 < number < math.inf:
-                raise InputError(f"{name} is a positive number, not {number}")
+            if number is not None and not (isinstance(number, Real) and 0 < float(number) < math.inf):
+                raise InputError(f"{name} is a positive number, not {number!r}")
         if self.evaluations is None and self.minutes is None and self.simulated_seconds is None:
             object.__setattr__(self, "evaluations", EVALUATIONS)
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from untrained.errors import InputError, LimitError, UnknownNameError
+from untrained.errors import InputError, LimitError, NetworkError, UnknownNameError, check_type
 from untrained.evaluate.combined import Combined
 from untrained.evaluate.latency import Latency
 from untrained.evaluate.limits import Limit, broken, shown
 from untrained.evaluate.lookup import Lookup
 from untrained.evaluate.outcome import Evaluator
-from untrained.evaluate.quantities import ACCURACY, LATENCY, SIMULATED, TABLE, kind_of, options_of, split_sign
+from untrained.evaluate.quantities import ACCURACY, LATENCY, SIMULATED, SIZES, TABLE, kind_of, options_of, split_sign
 from untrained.evaluate.sizes import Sizes, size_of
 from untrained.evaluate.training import Training, keep_back
 from untrained.evaluate.training_free import TrainingFree
@@ -79,6 +79,7 @@ def settle(
 
 def read_tables(tables: Any, space: Space) -> list[tuple[str | None, Table]]:
     """Tables with the full path that each was read from, or None for one that was given as it is."""
+    check_type(tables, (str, Path, Table, Iterable), "tables are files or Tables")
     given = [tables] if isinstance(tables, str | Path | Table) else list(tables)
     return [
         (None, one) if isinstance(one, Table) else (str(Path(one).expanduser().resolve()), Table.read(one, space))
@@ -105,6 +106,9 @@ def make_evaluator(
     conditions: dict[str, Any] = {}
     parts: list[Evaluator] = []
     sizes = tuple(name for name in needed if kinds[name] == "size")
+    for name in sizes:
+        if name not in SIZES:
+            raise UnknownNameError("objective", name, SIZES)
     if sizes:
         parts.append(Sizes(space, *network, sizes))
     columns = [name.removeprefix(TABLE) for name in needed if kinds[name] == "table"]
@@ -212,11 +216,16 @@ def check_feasible(space: Space, evaluator: Evaluator, seed: int) -> None:
     rng = generator(seed, "limits")
     seen: dict[Architecture, dict[str, float | None]] = {}
     left: list[Architecture] = []
+    fault: NetworkError | None = None
     for _ in range(FEASIBLE_DRAWS):
         architecture = space.canonical(space.sample(rng))
         if space.answer(architecture) is None:
             return
-        outcome = cheap(architecture, seed=seed)
+        try:
+            outcome = cheap(architecture, seed=seed)
+        except NetworkError as error:
+            fault = error
+            continue
         if outcome.rejected is not None:
             continue
         values = seen[architecture] = dict(outcome.values)
@@ -228,6 +237,8 @@ def check_feasible(space: Space, evaluator: Evaluator, seed: int) -> None:
                 values |= slow(architecture, seed=seed).values
                 if broken(second, values) is None:
                     return
+    if not seen and fault is not None:
+        raise fault
     if not seen:
         raise InputError(
             f"none of {FEASIBLE_DRAWS} random architectures of {space.name!r} is in the table; a search by table needs one "

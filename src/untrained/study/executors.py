@@ -13,10 +13,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from multiprocessing import reduction
+from numbers import Integral, Real
 from typing import Any, Protocol, Self
 
 from untrained.architecture import Architecture
-from untrained.errors import InputError
+from untrained.errors import InputError, NetworkError
 from untrained.evaluate.outcome import Evaluator, Outcome
 
 
@@ -123,10 +124,10 @@ class Processes:
 
 def check_workers(workers: int, timeout: float | None) -> None:
     """Refuse what cannot be a number of processes or of seconds."""
-    if workers < 1:
-        raise InputError(f"workers is at least 1, not {workers}")
-    if timeout is not None and not timeout > 0:
-        raise InputError(f"timeout is a positive number of seconds, not {timeout}")
+    if not isinstance(workers, Integral) or workers < 1:
+        raise InputError(f"workers is a whole number, at least 1, not {workers!r}")
+    if timeout is not None and not (isinstance(timeout, Real) and float(timeout) > 0):
+        raise InputError(f"timeout is a positive number of seconds, not {timeout!r}")
 
 
 def make_executor(evaluator: Evaluator, workers: int, timeout: float | None = None) -> Serial | Processes:
@@ -219,9 +220,11 @@ def _attempt(evaluator: Evaluator, architecture: Architecture, seed: int) -> Out
     """An evaluation whose failure is an answer: one bad candidate must not end a study, wrong input does."""
     try:
         return evaluator(architecture, seed=seed)
+    except NetworkError as error:
+        return Failed(str(error).splitlines()[0])
     except InputError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Failed(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}")
 
 

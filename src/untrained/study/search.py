@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from untrained.algorithms.given import Given
 from untrained.algorithms.searcher import Searcher, make_searcher
 from untrained.algorithms.trial import Trial
 from untrained.architecture import Architecture
-from untrained.errors import InputError
+from untrained.errors import InputError, check_type
 from untrained.registry import RANKINGS, SPACES
 from untrained.seeds import derive
 from untrained.spaces.space import Skeleton, Space
@@ -115,6 +116,12 @@ def open_search(
     from untrained.metrics.metric import find_metrics
     from untrained.study.evaluation import check_feasible, make_evaluator, read_objectives, read_tables, settle
 
+    check_type(space, (str, Space), "a space is given by name or as itself")
+    check_type(seed, Integral, "a seed is a whole number")
+    check_type(options or {}, Mapping, "options are a mapping from name to value")
+    seed = int(seed)
+    # As a study is stored: numbers of NumPy become plain ones.
+    options = {key: getattr(value, "item", lambda value=value: value)() for key, value in (options or {}).items()}
     place = find_space(space) if isinstance(space, str) else _registered(space)
     wanted = [objectives] if isinstance(objectives, str) else list(objectives)
     if wanted and metrics is not None:
@@ -131,7 +138,7 @@ def open_search(
         raise InputError(f"the ranking 'single' takes one metric, not {len(directions)}; try 'rank_sum'")
     bounds = tuple(Limit.parse(limit) for limit in ([limits] if isinstance(limits, str) else limits))
     small, full = place.skeleton(skeleton or place.scored), place.skeleton(target)
-    searcher = make_searcher(algorithm, place, Fitness(ranking, directions), seed, dict(options or {}))
+    searcher = make_searcher(algorithm, place, Fitness(ranking, directions), seed, options)
     if given is None:
         _check_population(place, searcher)
     images = load_images(data, image_size=image_size)
@@ -144,7 +151,7 @@ def open_search(
     setup = {
         "space": place.name,
         "algorithm": algorithm,
-        "options": dict(options or {}),
+        "options": options,
         "metrics": list(directions),
         "objectives": directions if wanted else None,
         "ranking": ranking,
