@@ -336,6 +336,26 @@ def test_files_that_cannot_be_are_refused_before_any_work(run, tmp_path):
     assert "there can be no file 'runs/" in run.refused("search", "--name", "s")
 
 
+def test_nothing_needed_is_written_over(run, tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text(f"architecture,acc\n{ARCHITECTURE},1\n")
+    refused = {
+        "the store": [
+            ["--store", "r.db", "--report", "r.db"],
+            ["--store", "w.safetensors", "--report", "w.html", "--train"],
+            ["--store", "w.json", "--report", "w.html", "--train"],
+            ["--store", "runs/s.safetensors", "--name", "s", "--train", "--no-report"],
+        ],
+        "an input": [["--table", table, "--report", "./t.csv"]],
+        "another output": [["--report", "w.safetensors", "--train"]],
+    }
+    for what, lines in refused.items():
+        for words in lines:
+            message = run.refused("search", "--metrics", "params", "--evaluations", 2, *words)
+            assert f"is {what} already" in message
+    assert table.read_text().startswith("architecture")
+
+
 def test_a_study_with_a_long_name_has_a_report(run, tmp_path):
     words = ["search", "--metrics", "params", "--evaluations", 2, "--workers", 1, "--name", "ü" * 400]
     (page,) = (tmp_path / "runs").glob("*.html") if run.done(*words) else ()

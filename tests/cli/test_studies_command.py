@@ -86,10 +86,29 @@ def test_unknown_studies_are_refused(run, store, verb):
     assert "unknown study 'frist'; did you mean 'first'" in run.refused(*verb, "--store", store, "--name", "frist")
 
 
-def test_files_that_cannot_be_written_are_refused(run, store):
-    assert "cannot write" in run.refused("studies", "export", "--store", store, "--out", "missing/a.csv")
-    assert "cannot be written" in run.refused("report", "--store", store, "--out", "missing/a.html")
-    assert "no study yet" not in run.done("studies", "list", "--store", store).out
+def test_files_that_cannot_be_written_are_refused(run, store, tmp_path):
+    (tmp_path / "file").touch()
+    for verb in (["studies", "export"], ["report"]):
+        assert "there can be no file 'file/a'" in run.refused(*verb, "--store", store, "--out", "file/a")
+        assert "'.' is a folder" in run.refused(*verb, "--store", store, "--out", ".")
+        run.done(*verb, "--store", store, "--out", f"made/{verb[-1]}.html")
+
+
+@pytest.mark.parametrize("verb", [["studies", "export"], ["report"]])
+def test_the_store_is_never_written_over(run, store, tmp_path, verb):
+    kept = shutil.copy(store, tmp_path / "kept.db")
+    (tmp_path / "link.db").symlink_to(kept)
+    (tmp_path / "hard.db").hardlink_to(kept)
+    (tmp_path / "folder").mkdir()
+    for out in ("kept.db", kept, "folder/../kept.db", "link.db", "hard.db", "kept.db-wal", "kept.db-shm"):
+        assert "is the store already" in run.refused(*verb, "--store", "kept.db", "--out", out)
+    assert "is the store already" in run.refused(*verb, "--store", "link.db", "--out", "kept.db-wal")
+    assert load_study("kept.db").trials == load_study(store).trials
+
+
+def test_training_runs_are_not_written_over_by_their_page(run, store, tmp_path):
+    write_runs([], tmp_path / "page.json")
+    assert "is an input already" in run.refused("report", "--store", store, "--out", "page.json")
 
 
 @pytest.mark.parametrize(

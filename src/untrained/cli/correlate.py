@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from untrained.cli.options import STORE, Json, Store, split_names
+from untrained.cli.options import STORE, Json, Store, check_files, split_names, writing
 
 
 def correlate(
@@ -44,6 +44,7 @@ def correlate(
     from untrained.tables.table import Table
 
     truth = Table.read(table, find_space(space))
+    check_files([file for file in (report, csv) if file is not None], store, [table, data])
     total = seeds * (min(sample, len(truth)) if sample else len(truth))
     with CountProgress(total) as progress:
         found = correlation(
@@ -52,11 +53,13 @@ def correlate(
             workers=workers or cores(), on_trial=progress,
         )  # fmt: skip
     if csv is not None:
-        found.table.to_csv(csv)
+        with writing(csv):
+            found.table.to_csv(csv)
     if report is not None:
         from untrained.report.correlation import write_correlation
 
-        write_correlation(found, report, f"{target} on {space}")
+        with writing(report):
+            write_correlation(found, report, f"{target} on {space}")
     if as_json:
         records = found.table.reset_index().to_dict("records")
         print_json([{k: None if v != v else v for k, v in record.items()} for record in records])

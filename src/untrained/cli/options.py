@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,9 +55,55 @@ def file_name(study: str) -> str:
 
 def make_folder_of(file: Path) -> None:
     """Make the folder that `file` goes into, if need be."""
+    with writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+
+
+def check_files(written: Iterable[Path], store: Path, read: Iterable[str | Path] = ()) -> None:
+    """Before any work: refuse files that cannot be written, or that are the store, one that is read, or each other.
+
+    The folders that they go into are made.
+    """
+    from untrained.errors import InputError
+
+    inputs = filter(os.path.exists, [os.path.expanduser(name) for name in read])
+    taken = {_identity(name): "an input" for name in inputs}
+    taken |= {_identity(os.path.realpath(store) + end): "the store" for end in ("", "-wal", "-shm", "-journal")}
+    for file in written:
+        if os.path.isdir(file):
+            raise InputError(f"{str(file)!r} is a folder; give a file name")
+        make_folder_of(file)
+        if (what := taken.get(_identity(file))) is not None:
+            raise InputError(f"{str(file)!r} is {what} already; give another file to write")
+        taken[_identity(file)] = "another output"
+        _try_to_write(file)
+
+
+def _identity(file: str | Path) -> object:
+    """The same for all names of one file, whether it is there or not."""
+    try:
+        there = os.stat(file)
+    except OSError:
+        return os.path.realpath(file)
+    return there.st_dev, there.st_ino
+
+
+def _try_to_write(file: Path) -> None:
+    there = os.path.lexists(file)
+    if there and not os.path.isfile(file):
+        return  # Opening a pipe would wait for who reads it.
+    with writing(file):
+        file.open("ab").close()
+        if not there:
+            file.unlink()
+
+
+@contextmanager
+def writing(file: Path) -> Iterator[None]:
+    """Inside, what keeps `file` from being written becomes a message."""
     from untrained.errors import InputError
 
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
-        raise InputError(f"there can be no file {str(file)!r}: {error.strerror}; give another") from None
+        raise InputError(f"there can be no file {str(file)!r}: {error.strerror or error}; give another") from None

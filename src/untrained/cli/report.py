@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from untrained.cli.options import STORE, Json, Name, Store, file_name, make_folder_of
+from untrained.cli.options import STORE, Json, Name, Store, check_files, file_name
 
 if TYPE_CHECKING:
     from untrained.report.training_run import TrainingRun
@@ -31,8 +32,7 @@ def report(
 
     study = load_study(store, name)
     page = out or default_page(study)
-    if out is None:
-        make_folder_of(page)
+    check_page(page, store)
     write_report(study, page, extra=Extra(kept_runs(study, page)))
     if as_json:
         print_json({"study": study.name, "report": str(page)})
@@ -43,6 +43,16 @@ def report(
 def default_page(study: Study) -> Path:
     """Where the page about `study` goes when nobody says."""
     return RUNS / f"{file_name(study.name)}.html"
+
+
+def check_page(page: Path, store: Path, read: Sequence[str | Path] = (), *, weights: bool = False) -> None:
+    """Refuse a page that cannot be written, or that stands where its training runs or, with `weights`, theirs are kept."""
+    check_files([page], store, read)
+    runs = page.with_suffix(".json")
+    if weights:
+        check_files([page, runs, page.with_suffix(".safetensors")], store, read)
+    else:
+        check_files([page], store, [*read, runs])
 
 
 def kept_runs(study: Study, page: Path) -> list[TrainingRun]:

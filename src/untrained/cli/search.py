@@ -116,7 +116,7 @@ def search(
     try:
         if timeout is not None and timeout <= 0:
             raise typer.BadParameter("a timeout is longer than 0 seconds", param_hint="--timeout")
-        from untrained.cli.report import default_page, kept_runs
+        from untrained.cli.report import check_page, default_page, kept_runs
         from untrained.cli.terminal import notes
         from untrained.errors import InputError
         from untrained.evaluate.quantities import kind_of, split_sign
@@ -135,8 +135,9 @@ def search(
         if train:
             _check_recipe(recipe)
         make_folder_of(store)
-        if report is not None and os.path.isdir(report):
-            raise typer.BadParameter(f"{report} is a folder; give it a file name", param_hint="--report")
+        read: list[str | Path] = [data, *(table or [])]
+        if report is not None:
+            check_page(report, store, read, weights=train)
         study = open_search(
             space, data, metrics=split_names([*(metric or []), metrics]) or None, objectives=objective or [],
             ranking=ranking, algorithm=algorithm, options=read_settings(option or []), seed=seed, store=store, name=name,
@@ -146,12 +147,12 @@ def search(
         if train and study.setup["num_classes"] is None:
             raise InputError(f"--train needs labels, and the images {study.setup['data']!r} have none")
         page = None if no_report else report or default_page(study)
+        files = page or default_page(study)
         if page is not None or train:
-            make_folder_of(page or default_page(study))
+            check_page(files, store, read, weights=train)
         workers = workers or cores()
         _run(study, budget, workers, timeout)
         _check_found(study)
-        files = page or default_page(study)
         runs = _train(study, files, recipe, epochs, workers) if train else kept_runs(study, files)
         if page is not None:
             told.print("writing the report")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from untrained.cli.options import STORE, Json, Name, Store
+from untrained.cli.options import STORE, Json, Name, Store, check_files, writing
 
 if TYPE_CHECKING:
     from untrained.study.study import Study
@@ -117,18 +117,15 @@ def export(
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write. Default: stdout.")] = None,
 ) -> None:
     """Write every trial of a study as a row."""
-    from untrained.errors import InputError
     from untrained.study.search import load_study
 
     study = load_study(store, name)
     if out is None:
         _write(study, format, sys.stdout)
         return
-    try:
-        with out.open("w", encoding="utf-8", newline="") as file:
-            _write(study, format, file)
-    except OSError as error:
-        raise InputError(f"cannot write to {str(out)!r}: {error.strerror}") from None
+    check_files([out], store)
+    with writing(out), out.open("w", encoding="utf-8", newline="") as file:
+        _write(study, format, file)
 
 
 def _write(study: Study, format: Format, file: TextIO) -> None:
