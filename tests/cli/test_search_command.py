@@ -318,6 +318,25 @@ def test_when_nothing_can_be_scored_the_reason_is_told(run, monkeypatch):
     assert "error: no candidate could be scored; 3 failed: RuntimeError: the probe is broken" in answer.err
 
 
+def test_a_table_without_a_number_is_refused_before_any_work(run, tmp_path):
+    (tmp_path / "t.csv").write_text(f"architecture,acc\n{ARCHITECTURE},\n")
+    words = ["--objective", "nwot", "--objective", "table:acc", "--table", "t.csv", "--evaluations", 3]
+    assert "is in the table; a search by table needs" in run.refused("search", *words)
+
+
+def test_values_that_nothing_has_are_told(run, monkeypatch):
+    from untrained.evaluate.outcome import Outcome
+    from untrained.evaluate.training_free import TrainingFree
+
+    def empty(self, architecture, *, seed):
+        return Outcome({"nwot": None, "ni": 1.0}, {"nwot": "it is undefined"})
+
+    monkeypatch.setattr(TrainingFree, "__call__", empty)
+    answer = run("search", "--metrics", "nwot,ni", "--evaluations", 3, "--workers", 1)
+    assert answer.code == 2
+    assert "error: no candidate could be scored; 3 without a value: nwot: it is undefined" in answer.err
+
+
 def test_two_workers_find_the_same(run):
     alone = run.search("--evaluations", 6, "--store", "one.db", "--json").json
     words = ["search", "--metrics", "params,nwot", "--target", "channels=4,cells=1", "--no-report", "--workers", 2]

@@ -62,6 +62,37 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
         Table.read(written(tmp_path, "csv"), nats_tss).column("acuracy")
 
 
+def test_empty_architectures_and_odd_numbers_are_named(tmp_path: Path) -> None:
+    for texts in ([TEXTS[0], None], [TEXTS[0], ""]):
+        for suffix in ("csv", "parquet"):
+            with pytest.raises(InputError, match=r"row 1 of .* has no architecture"):
+                Table.read(written(tmp_path, suffix, texts=texts), nats_tss)
+    path = tmp_path / "odd.csv"
+    path.write_text(f"arch,acc,cost\n{TEXTS[0]},1,2\n{TEXTS[1]},,2\n{TEXTS[2]},abc,2\n")
+    table = Table.read(path, nats_tss)
+    assert table.targets == ["acc", "cost"]
+    assert table.column("cost").tolist() == [2, 2, 2]
+    with pytest.raises(InputError, match="row 2 of the column 'acc' is no number: 'abc'"):
+        table.column("acc")
+    path.write_text("arch,acc\na,1\na,1,2\n")
+    with pytest.raises(InputError, match=r"in line 3, saw 3$"):
+        Table.read(path, nats_tss)
+
+
+def test_a_missing_number_is_a_missing_architecture(tmp_path: Path) -> None:
+    path = tmp_path / "gaps.csv"
+    path.write_text(f"arch,acc,cost\n{TEXTS[0]},1,2\n{TEXTS[1]},,2\n{TEXTS[2]},1,\n")
+    lookup = Lookup(Table.read(path, nats_tss), ("acc",), cost="cost")
+    assert [lookup(nats_tss.at(i), seed=0).rejected for i in range(3)] == [None, *["not in the table"] * 2]
+
+
+def test_negative_costs_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "negative.csv"
+    path.write_text(f"arch,acc,cost\n{TEXTS[0]},1,2\n{TEXTS[1]},1,-2\n")
+    with pytest.raises(InputError, match="row 1 of the column 'cost' is negative"):
+        Lookup(Table.read(path, nats_tss), ("acc",), cost="cost")
+
+
 def test_look_ups_give_value_and_cost(tmp_path: Path) -> None:
     table = Table.read(written(tmp_path, "csv"), nats_tss)
     lookup = Lookup(table, ("accuracy",), cost="cost", factor=12, prefix="table:")

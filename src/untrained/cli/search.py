@@ -207,7 +207,7 @@ def _check_found(study: Study) -> None:
     from untrained.errors import InputError
     from untrained.report.losses import lost
 
-    if not study.complete:
+    if all(any(trial.values.get(name) is None for name in study.directions) for trial in study.complete):
         (what, why), times = lost(study)[0]
         raise InputError(f"no candidate could be scored; {times:,} {what}: {why}")
 

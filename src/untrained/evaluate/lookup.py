@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,7 +20,8 @@ class Lookup:
     """The quantities `targets` of a table, each under the name of its column after `prefix`.
 
     cost: the column of seconds that one evaluation would have taken, `factor` times: an epoch's seconds times the epochs,
-    say. They are recorded as `simulated_seconds`. An architecture that the table does not have is rejected.
+    say. They are recorded as `simulated_seconds`. An architecture that the table does not have, or of which a number is
+    missing, is rejected.
     """
 
     table: Table
@@ -34,6 +36,8 @@ class Lookup:
             self.table.column(name)
         if not self.targets or not set(self.lower_is_better) <= set(self.targets):
             raise InputError("a look-up needs at least one target, and lower_is_better names some of them")
+        if self.cost and (negative := np.flatnonzero(self.table.column(self.cost) < 0)).size:
+            raise InputError(f"row {negative[0]} of the column {self.cost!r} is negative; a cost is in seconds from 0")
 
     @property
     def directions(self) -> Mapping[str, int]:
@@ -41,11 +45,9 @@ class Lookup:
 
     def __call__(self, architecture: Architecture, *, seed: int) -> Outcome:
         row = self.table.row(architecture)
-        if row is None:
+        names = self.targets if self.cost is None else (*self.targets, self.cost)
+        found = {} if row is None else {name: float(self.table.column(name)[row]) for name in names}
+        if row is None or not all(map(math.isfinite, found.values())):
             return Outcome(rejected="not in the table")
-        found = {self.prefix + name: float(self.table.column(name)[row]) for name in self.targets}
-        values = {name: value if np.isfinite(value) else None for name, value in found.items()}
-        if self.cost:
-            seconds = self.factor * float(self.table.column(self.cost)[row])
-            values |= {SIMULATED: seconds} if np.isfinite(seconds) else {}
-        return Outcome(values, {name: "no value in the table" for name, value in values.items() if value is None})
+        values: dict[str, float | None] = {self.prefix + name: found[name] for name in self.targets}
+        return Outcome(values if self.cost is None else values | {SIMULATED: self.factor * found[self.cost]})
