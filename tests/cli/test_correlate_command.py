@@ -52,6 +52,11 @@ def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (["--csv", "cells.csv"], "is an input already"),
         (["--csv", "c.db", "--store", "c.db"], "is the store already"),
         (["--csv", "a", "--report", "a"], "is another output already"),
+        (["--metrics", "params,params"], "a metric is named twice: params"),
+        (["--metrics", "params+macs,macs + params"], "a metric is named twice: macs+params"),
+        (["--metrics", "params+params"], "a metric is named twice: params"),
+        (["--ranking", "nope"], "unknown ranking 'nope'"),
+        (["--ranking", "single", "--metrics", "params+macs"], "'single' takes one metric"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_any_work(run, table: Path, words: list[str], meant: str) -> None:
@@ -61,3 +66,30 @@ def test_what_cannot_be_done_is_refused_before_any_work(run, table: Path, words:
     assert message.count("\n") == 1
     assert not (table.parent / "c.db").exists()
     assert not (table.parent / "untrained.db").exists()
+
+
+def test_a_column_that_is_the_same_everywhere_is_refused(run, table: Path) -> None:
+    assert "'same' is 1 everywhere" in run.refused("correlate", table, "same", "--metrics", "params")
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_is_left_out_and_not_defined_is_told(run, tmp_path: Path) -> None:
+    # No operation of these has parameters: every network is of the same size.
+    same = [cell for cell in map(nats_tss.format, map(nats_tss.at, range(15625))) if "conv" not in cell][:5]
+    pd.DataFrame({"architecture": same, "accuracy": [3, 1, 4, None, None]}).to_csv(tmp_path / "few.csv", index=False)
+    words = ["correlate", "few.csv", "accuracy", "--metrics", "params", "--workers", "1", "--report", "c.html"]
+    answer = run.done(*words)
+    assert "2 of 5 architectures have no accuracy and are left out" in answer.err
+    assert answer.out.splitlines()[-1].split()[:7] == ["params", *["–"] * 6]
+    assert "– to –" in (tmp_path / "c.html").read_text(encoding="utf-8")
+    assert "nan" not in answer.out
+    assert run.done(*words, "--json").json[0]["spearman"] is None
+
+
+def test_other_metrics_are_another_study(run, table: Path) -> None:
+    words = ["correlate", table, "accuracy", "--workers", "1", "--metrics"]
+    for metrics in ("params", "macs", "params"):
+        run.done(*words, metrics)
+    names = [study["study"] for study in run.done("studies", "list", "--json").json]
+    assert len(names) == 2
+    assert names[1] == f"{names[0]}-2"

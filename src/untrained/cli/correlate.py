@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +29,9 @@ def correlate(
         str | None, typer.Option(help="The network that is scored. Default: the small one that the space names.")
     ] = None,
     store: Store = STORE,
-    name: Annotated[str | None, typer.Option(help="Where it is kept; the same name goes on.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The studies; a name that exists is continued. Default: made from the setup.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes. Default: one a core.")] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with figures.")] = None,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table.")] = None,
@@ -37,7 +40,7 @@ def correlate(
     """Rank correlation of metrics with measured accuracies, resumable, identical networks scored once."""
     from untrained.cli.progress import CountProgress
     from untrained.cli.search import cores
-    from untrained.cli.terminal import print_json, results
+    from untrained.cli.terminal import notes, print_json, results
     from untrained.cli.terminal import table as text_table
     from untrained.spaces.space import space as find_space
     from untrained.study.correlate import correlation
@@ -45,7 +48,10 @@ def correlate(
 
     truth = Table.read(table, find_space(space))
     check_files([file for file in (report, csv) if file is not None], store, [table, data])
-    total = seeds * (min(sample, len(truth)) if sample else len(truth))
+    known = sum(map(math.isfinite, truth.column(target).tolist()))
+    if known < len(truth):
+        notes().print(f"{len(truth) - known:,} of {len(truth):,} architectures have no {target} and are left out")
+    total = seeds * min(sample or known, known)
     with CountProgress(total) as progress:
         found = correlation(
             space, truth, target, split_names([metrics]), data,
@@ -67,6 +73,11 @@ def correlate(
     rows = text_table("metric", ">spearman", ">low", ">high", ">spread", ">kendall", ">regret", ">missing", ">ms")
     for metric, row in found.table.sort_values("spearman", ascending=False).iterrows():
         numbers = (row.spearman, row.low, row.high, row.spread, row.kendall, row.regret)
-        rows.add_row(str(metric), *(f"{v:.3f}" for v in numbers), f"{row.missing:g}", f"{1e3 * row.seconds:.1f}")
+        rows.add_row(
+            str(metric),
+            *("–" if math.isnan(v) else f"{v:.3f}" for v in numbers),
+            f"{row.missing:g}",
+            f"{1e3 * row.seconds:.1f}",
+        )
     results().print(f"{target} of {len(found.truth):,} architectures of {space}, {seeds} draws:\n")
     results().print(rows)

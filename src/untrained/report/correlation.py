@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 from pathlib import Path
 
@@ -83,8 +84,8 @@ def write_correlation(found: Correlation, path: str | Path, title: str) -> Path:
     ordered = found.table.sort_values("spearman", ascending=False)
     rows = [
         [
-            str(name), f"{row.spearman:.3f}", f"{row.low:.3f} to {row.high:.3f}", f"{row.spread:.3f}", f"{row.kendall:.3f}",
-            number(row.regret), number(row.missing), f"{1e3 * row.seconds:,.1f}",
+            str(name), _digits(row.spearman), f"{_digits(row.low)} to {_digits(row.high)}", _digits(row.spread),
+            _digits(row.kendall), number(row.regret), number(row.missing), f"{1e3 * row.seconds:,.1f}",
         ]
         for name, row in ordered.iterrows()
     ]  # fmt: skip
@@ -105,3 +106,7 @@ def write_correlation(found: Correlation, path: str | Path, title: str) -> Path:
     path = Path(path)
     path.write_text(bare_page(title, sections), encoding="utf-8")
     return path
+
+
+def _digits(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}"

@@ -15,6 +15,7 @@ from scipy.stats import kendalltau, rankdata, spearmanr
 from untrained.algorithms.rankings import fitness
 from untrained.algorithms.trial import Trial
 from untrained.errors import InputError
+from untrained.registry import RANKINGS
 from untrained.seeds import generator
 from untrained.spaces.space import Skeleton, Space
 from untrained.spaces.space import space as find_space
@@ -62,13 +63,15 @@ def correlation(
     """Rank correlation of metrics with the column `target` of a table, over a random sample of its architectures.
 
     metrics: names; `"a+b"` is the hybrid of both under `ranking` within the sample. sample: how many (all of the table
-    when None), drawn once; seeds: each draws its own images and weights and scores the whole sample. Identical networks
-    are scored once; everything is kept in `store` as it comes, and the same call continues it.
+    when None) of those that have a finite `target`, drawn once; seeds: each draws its own images and weights and scores the
+    whole sample. Identical networks are scored once; everything is kept in `store` as it comes, and the same call continues
+    it. name: of the studies, before a number for the seed; made from the setup when None.
 
     The table has one row a metric: `spearman` and `kendall` (means over the seeds, of the architectures with a value),
     `low` and `high` (95 % bootstrap interval of the mean Spearman over architectures), `spread` (largest minus smallest
     Spearman among the seeds), `regret` (best of the sample minus best among the metric's `top`, mean), `n`, `missing`
-    (without a value, mean), `seconds` (a network; hybrids: the sum).
+    (without a value, mean), `seconds` (a network; hybrids: the sum). Numbers that are not defined, as the correlation of
+    a metric that has one value everywhere, are NaN.
     """
     place = find_space(space) if isinstance(space, str) else space
     truth = table if isinstance(table, Table) else Table.read(table, place)
@@ -78,14 +81,17 @@ def correlation(
         known = np.sort(generator("correlate", 0).choice(known, sample, replace=False))
     if len(known) < 3:
         raise InputError(f"a correlation needs at least 3 architectures with {target!r}, not {len(known)}")
+    if np.ptp(accuracy[known]) == 0:
+        raise InputError(f"{target!r} is {accuracy[known[0]]:g} everywhere; a correlation needs numbers that differ")
     metrics = [metrics] if isinstance(metrics, str) else metrics
     columns = [[part.strip() for part in metric.split("+")] for metric in metrics]
+    _check_columns(columns, ranking)
     single = list(dict.fromkeys(part for column in columns for part in column))
     chosen = [truth.architectures[row] for row in known.tolist()]
     journal = store if isinstance(store, Journal) else Journal(store)
     studies = []
     for seed in seeds:
-        title = f"{name or f'correlate-{place.name}'}-{seed}"
+        title = None if name is None else f"{name}-{seed}"
         study = open_search(
             place, data, metrics=single, seed=seed, store=journal, name=title, skeleton=skeleton, given=chosen
         )
@@ -132,8 +138,24 @@ def bootstrap_spearman(
     for k in range(resamples):
         rows = rng.integers(0, n, n)
         ranks = rankdata(truth[rows])
-        rhos[k] = np.mean([np.corrcoef(rankdata(v[rows]), ranks)[0, 1] for v in values])
-    return float(np.nanquantile(rhos, 0.025)), float(np.nanquantile(rhos, 0.975))
+        with np.errstate(invalid="ignore", divide="ignore"):  # Of few architectures the same one may be drawn n times.
+            rhos[k] = np.mean([np.corrcoef(rankdata(v[rows]), ranks)[0, 1] for v in values])
+    low, high = (
+        np.quantile(rhos[np.isfinite(rhos)], (0.025, 0.975)) if np.isfinite(rhos).any() else (math.nan, math.nan)
+    )
+    return float(low), float(high)
+
+
+def _check_columns(columns: Sequence[Sequence[str]], ranking: str) -> None:
+    """Refuse metrics and hybrids that are named twice, whatever the order of their parts, and an unknown ranking."""
+    RANKINGS[ranking]
+    if ranking == "single" and any(len(parts) > 1 for parts in columns):
+        raise InputError("the ranking 'single' takes one metric, not a hybrid; try 'rank_sum'")
+    named = ["+".join(sorted(parts)) for parts in columns]
+    twice = [name for name in named if named.count(name) > 1]
+    twice += [part for parts in columns for part in parts if parts.count(part) > 1]
+    if twice:
+        raise InputError(f"a metric is named twice: {twice[0]}")
 
 
 def _combined(study: Study, parts: Sequence[str], ranking: str) -> np.ndarray:
@@ -149,7 +171,7 @@ def _row(values: Sequence[np.ndarray], truth: np.ndarray, top: int) -> dict[str,
     rhos, taus, regrets = list[float](), list[float](), list[float]()
     for value in values:
         known = np.isfinite(value)
-        if known.sum() < 3 or np.ptp(value[known]) == 0:
+        if known.sum() < 3 or np.ptp(value[known]) == 0 or np.ptp(truth[known]) == 0:
             for numbers in (rhos, taus, regrets):
                 numbers.append(math.nan)
             continue
