@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from untrained.alignment import align
-from untrained.study.search import load_study
+from untrained.study.search import load_study, open_search
 
 A = "chain:R32k5s1-D3-A2-g".replace("D3", "Dk3s1")
 B = "chain:R64k5s1-Dk3s1-C16k3s1-A2-E-F16"
@@ -51,6 +51,11 @@ def test_trials_of_a_study_go_by_number(run, store):
     assert mixed == by_number
     assert "has no trial 99" in run.refused("compare", 0, 99, "--store", store)
     assert "there is no store" in run.refused("compare", 0, 1, "--store", "nowhere.db")
+
+
+def test_a_study_without_trials_has_none(run):
+    open_search(metrics="params", store="empty.db", name="empty")
+    assert "has no trial 0; it has none yet" in run.refused("compare", 0, 1, "--store", "empty.db")
 
 
 def test_individuals_that_break_a_rule_can_be_compared(run):

@@ -139,7 +139,8 @@ def test_a_folder_of_pictures_from_search_to_trained_winner_and_report(run, fold
     again = run.done("report", "--store", "s.db", "--json").json
     assert f"{rival['test_accuracy']:.2%}" in (tmp_path / again["report"]).read_text(encoding="utf-8")
 
-    untrained_again = ["--no-train" if word == "--train" else word for word in words]
+    place = words.index("--train")
+    untrained_again = [*words[:place], "--no-train", *words[place + len(["--train", "--epochs", 2]) :]]
     assert run.done(*untrained_again, "--json").json["training"] == document["training"]
     text = run.done(*untrained_again).out
     assert f"{winner['test_accuracy']:.2%}" in text
@@ -159,6 +160,9 @@ def test_a_folder_of_pictures_from_search_to_trained_winner_and_report(run, fold
         (["--option", "populations=9"], "did you mean 'population'"),
         (["--option", "population=big"], "takes a number"),
         (["--option", "population"], "no 'name=value'"),
+        (["--option", "population=5", "--option", "population=6"], "'population' is given twice"),
+        (["--epochs", "3"], "--epochs is for --train"),
+        (["--recipe", "nope"], "--recipe is for --train"),
         (["--data", "nowhere"], "'nowhere' does not exist"),
         (["--skeleton", "tiny"], "unknown nats-tss skeleton 'tiny'"),
         (["--target", "channels=0"], "channels >= 1"),

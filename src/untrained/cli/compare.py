@@ -63,7 +63,8 @@ def _architecture(text: str, store: Path, name: str | None) -> Architecture:
     for trial in study.trials:
         if trial.number == int(text):
             return trial.architecture
-    raise InputError(f"the study {study.name!r} has no trial {text}; it has {len(study.trials)}, from 0")
+    known = f"it has {len(study.trials)}, from 0" if study.trials else "it has none yet"
+    raise InputError(f"the study {study.name!r} has no trial {text}; {known}")
 
 
 def _plain(token: Token | None) -> dict[str, Any] | None:

@@ -34,6 +34,8 @@ def read_settings(texts: Iterable[str]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals or not name.strip() or not value.strip():
             raise InputError(f"the option {text!r} is no 'name=value', as in --option population=50")
+        if name.strip() in found:
+            raise InputError(f"the option {name.strip()!r} is given twice")
         found[name.strip()] = _value(value.strip())
     return found
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from untrained.study.study import Study
 
 TOP = 5
+RECIPE = "quick"
 
 
 def search(
@@ -99,7 +100,7 @@ def search(
         bool, typer.Option("--train/--no-train", help="Train the winner and the median random candidate.")
     ] = False,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of training. Default: the recipe's.")] = None,
-    recipe: Annotated[str, typer.Option(help="How to train.")] = "quick",
+    recipe: Annotated[str | None, typer.Option(help="How to train. Default: quick.")] = None,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where the report goes. Default: runs/NAME.html.")
     ] = None,
@@ -119,21 +120,13 @@ def search(
         from untrained.cli.report import check_page, default_page, kept_runs
         from untrained.cli.terminal import notes
         from untrained.errors import InputError
-        from untrained.evaluate.quantities import kind_of, split_sign
         from untrained.study.budget import Budget
         from untrained.study.search import open_search
 
         told = notes()
         budget = given = Budget(evaluations, minutes, simulated_seconds, patience)
         budget.check_cost(table_cost)
-        if (
-            epochs is not None
-            and not train
-            and any(kind_of(split_sign(one)[0]) == "accuracy" for one in objective or [])
-        ):
-            raise InputError(f"--epochs is for --train; write the objective as 'accuracy(epochs={epochs})'")
-        if train:
-            _check_recipe(recipe)
+        _check_training(train, epochs, recipe)
         make_folder_of(store)
         read: list[str | Path] = [data, *(table or [])]
         if report is not None:
@@ -153,7 +146,7 @@ def search(
         workers = workers or cores()
         _run(study, budget, workers, timeout)
         _check_found(study)
-        runs = _train(study, files, recipe, epochs, workers) if train else kept_runs(study, files)
+        runs = _train(study, files, recipe or RECIPE, epochs, workers) if train else kept_runs(study, files)
         if page is not None:
             told.print("writing the report")
             _report(study, page, runs, budget, more)
@@ -174,10 +167,17 @@ def cores() -> int:
 # -- the steps ---------------------------------------------------------------------------------------------------------
 
 
-def _check_recipe(recipe: str) -> None:
+def _check_training(train: bool, epochs: int | None, recipe: str | None) -> None:
+    from untrained.errors import InputError
     from untrained.training.recipe import recipe as find_recipe
 
-    find_recipe(recipe)
+    for option, value in (("epochs", epochs), ("recipe", recipe)):
+        if value is not None and not train:
+            raise InputError(
+                f"--{option} is for --train; give both, or write the objective as 'accuracy({option}={value})'"
+            )
+    if recipe is not None:
+        find_recipe(recipe)
 
 
 def _run(study: Study, budget: Budget, workers: int, timeout: float | None) -> None:
@@ -250,8 +250,10 @@ def _report(study: Study, page: Path, runs: list[TrainingRun], budget: Budget, m
 # -- what is said ------------------------------------------------------------------------------------------------------
 
 
-def _train_options(train: bool, epochs: int | None, recipe: str, report: Path | None) -> list[str]:
-    words = ["--train", "--recipe", recipe] if train else []
+def _train_options(train: bool, epochs: int | None, recipe: str | None, report: Path | None) -> list[str]:
+    words = ["--train"] if train else []
+    if train and recipe is not None:
+        words += ["--recipe", recipe]
     if train and epochs is not None:
         words += ["--epochs", str(epochs)]
     return words + (["--report", str(report)] if report is not None else [])
