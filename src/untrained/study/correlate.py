@@ -140,10 +140,10 @@ def bootstrap_spearman(
         ranks = rankdata(truth[rows])
         with np.errstate(invalid="ignore", divide="ignore"):  # Of few architectures the same one may be drawn n times.
             rhos[k] = np.mean([np.corrcoef(rankdata(v[rows]), ranks)[0, 1] for v in values])
-    low, high = (
-        np.quantile(rhos[np.isfinite(rhos)], (0.025, 0.975)) if np.isfinite(rhos).any() else (math.nan, math.nan)
-    )
-    return float(low), float(high)
+    defined = rhos[np.isfinite(rhos)]
+    if not defined.size:
+        return math.nan, math.nan
+    return float(np.quantile(defined, 0.025)), float(np.quantile(defined, 0.975))
 
 
 def _check_columns(columns: Sequence[Sequence[str]], ranking: str) -> None:
