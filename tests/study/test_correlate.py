@@ -74,3 +74,15 @@ def test_perfect_order_has_no_width() -> None:
 def test_too_few_architectures_are_refused(table: Table) -> None:
     with pytest.raises(InputError, match="at least 3"):
         correlate("nats-tss", table, "accuracy", ["params"], "digits", sample=2)
+
+
+def test_another_sample_is_another_study_with_or_without_a_name(table: Table, tmp_path: Path) -> None:
+    def stored(sample: int, **options: str) -> list[str]:
+        correlation("nats-tss", table, "accuracy", ["params"], sample=sample, store=tmp_path / "c.db", **options)
+        return [study.name for study in Journal(tmp_path / "c.db").studies()]
+
+    assert stored(5) == ["nats-tss-digits-given-0"]
+    assert stored(6) == ["nats-tss-digits-given-0", "nats-tss-digits-given-0-2"]
+    stored(5, name="mine")
+    with pytest.raises(InputError, match=r"another setup \(other architectures\); use another --name"):
+        stored(6, name="mine")

@@ -122,7 +122,8 @@ class Journal:
                 yield connection
         except sa.exc.IntegrityError:
             raise StoreError(
-                "the store has this study or trial already: another process is running the same study; stop one of the two"
+                "the store has this study or trial already: another process is running the same study; run the command again "
+                "when that has ended, to go on"
             ) from None
         except json.JSONDecodeError:
             raise self._damaged("a field that should be JSON") from None

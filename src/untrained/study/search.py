@@ -174,7 +174,7 @@ def open_search(
     else:
         check_feasible(place, evaluator, seed)
     journal = store if isinstance(store, Journal) else Journal(store)
-    record = _record(journal, name, f"{place.name}-{images.name}-{algorithm}-{seed}", setup)
+    record = _record(journal, name, f"{place.name}-{images.name}-{setup['algorithm']}-{seed}", setup)
     make = None if given is None else lambda study: Given(place, study.fitness, seed, given)
     return Study(journal, record, place, directions, evaluator, make)
 

@@ -33,6 +33,9 @@ _KINDS: Mapping[str, type | UnionType] = {
 _MAY_DIFFER = ("ahead", "source", "tables")
 """Data and tables may have moved: their digests say whether they are the same."""
 
+_DIGESTS = {"given": "other architectures", "data_digest": "other images"}
+"""What a difference of digests is called."""
+
 
 def check_setup(record: StudyRecord) -> None:
     """Refuse a stored setup in which a choice is missing or of another kind than it can be."""
@@ -56,7 +59,7 @@ def setup_differences(record: StudyRecord, setup: Mapping[str, Any]) -> str:
     """What makes a search another one than the stored, in words; empty when nothing."""
     stored = record.setup
     changed = [key for key in setup if key not in _MAY_DIFFER and stored.get(key) != setup[key]]
-    return "; ".join(f"{key}: {stored.get(key)!r} there, {setup[key]!r} here" for key in changed)
+    return "; ".join(_DIGESTS.get(key, f"{key}: {stored.get(key)!r} there, {setup[key]!r} here") for key in changed)
 
 
 def same_setup(record: StudyRecord, setup: Mapping[str, Any]) -> None:
