@@ -115,15 +115,16 @@ def search(
     given: Budget | None = None
     more = _train_options(train, epochs, recipe, report)
     try:
-        if timeout is not None and timeout <= 0:
-            raise typer.BadParameter("a timeout is longer than 0 seconds", param_hint="--timeout")
         from untrained.cli.report import check_page, default_page, kept_runs
         from untrained.cli.terminal import notes
         from untrained.errors import InputError
         from untrained.study.budget import Budget
+        from untrained.study.executors import check_workers
         from untrained.study.search import open_search
 
         told = notes()
+        workers = workers or cores()
+        check_workers(workers, timeout)
         budget = given = Budget(evaluations, minutes, simulated_seconds, patience)
         budget.check_cost(table_cost)
         _check_training(train, epochs, recipe)
@@ -143,7 +144,6 @@ def search(
         files = page or default_page(study)
         if page is not None or train:
             check_page(files, store, read, weights=train)
-        workers = workers or cores()
         _run(study, budget, workers, timeout)
         _check_found(study)
         runs = _train(study, files, recipe or RECIPE, epochs, workers) if train else kept_runs(study, files)
