@@ -167,6 +167,15 @@ def test_what_a_network_raises_is_a_reason_whatever_it_is() -> None:
     }
 
 
+def test_lazy_networks_have_to_be_run_first() -> None:
+    images, _ = batch(16)
+    net = nn.Sequential(nn.LazyConv2d(4, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(3))
+    with pytest.raises(InputError, match="run it on a batch once"):
+        score(net, images)
+    net(images)
+    assert score(net, images)["swap"].value is not None
+
+
 @pytest.mark.parametrize("wrong", [None, 3, [3], [None]])
 def test_metrics_are_names(wrong: object) -> None:
     with pytest.raises(InputError, match="given by name"):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
 
 from untrained.architecture import Architecture
 from untrained.errors import DataError, InputError, NetworkError
@@ -83,6 +84,8 @@ class Probe:
     ) -> None:
         if not isinstance(network, nn.Module):
             raise InputError(f"a network is an nn.Module, not {type(network).__name__}")
+        if any(isinstance(parameter, UninitializedParameter) for parameter in network.parameters()):
+            raise InputError("the network has lazy parameters without a shape; run it on a batch once")
         self.network = network
         self.setting = setting or Setting()
         if self.setting.labels and labels is None:
