@@ -31,8 +31,10 @@ def _spread(parameters: np.ndarray, *, unit: float = 1e6, **_: float) -> float:
 
 
 def _check(*, mu: float | str | None = None, sigma: float | str | None = None, unit: float = 1e6) -> None:
-    least = [mu >= 0 if isinstance(mu, float) else True, sigma > 0 if isinstance(sigma, float) else True, unit > 0]
-    if (mu is None) != (sigma is None) or not all(least):
+    """Numbers, or `auto`: both or neither of mu and sigma."""
+    wrong = (mu is None) != (sigma is None) or unit <= 0
+    wrong |= (isinstance(mu, float) and mu < 0) or (isinstance(sigma, float) and sigma <= 0)
+    if wrong:
         raise InputError(
             f"regularised swap needs a mu of at least 0 and a positive sigma and unit, not {mu}, {sigma} and {unit}"
         )
@@ -63,9 +65,6 @@ def swap(seen: Observation, *, mu: float | None = None, sigma: float | None = No
     if seen.patterns.units == 0:
         raise Undefined("the network has no activation whose sign could be read")
     count = seen.patterns.distinct_units()
-    if mu is None and sigma is None:
+    if mu is None or sigma is None:
         return count
-    _check(mu=mu, sigma=sigma, unit=unit)
-    assert mu is not None
-    assert sigma is not None
     return count * math.exp(-((seen.parameters / unit - mu) ** 2) / sigma)

@@ -153,10 +153,9 @@ class Probe:
             case "ones":
                 return self._images.new_ones(self.samples, channels, height, width)
             case "noise":
-                height, width = (self.setting.side or height, self.setting.side or width)
-                return self.noise(
-                    "images", index * self.setting.batches + number, (self.samples, channels, height, width)
-                )
+                side = self.setting.side
+                shape = (self.samples, channels, side or height, side or width)
+                return self.noise("images", index * self.setting.batches + number, shape)
             case "crops":
                 return self._crops(index * self.setting.batches + number)
 
@@ -200,12 +199,10 @@ class Probe:
 
     def forward(self, values: Mapping[str, Tensor], images: Tensor, observer: Observer) -> Tensor:
         """The logits of the network holding `values`, watched by `observer`."""
-        out = self._run(values, images, observer)
-        if bool(out.isnan().any()):
-            raise Undefined("the outputs of the network are not numbers (NaN)")
-        return out
+        return _numbers(self._run(values, images, observer))
 
     def _run(self, values: Mapping[str, Tensor], images: Tensor, observer: Observer) -> Tensor:
+        """The same without a look at the logits, which cannot be had under `vmap`."""
         with quiet(derive(self.seed, "global")), self._slots.holding(values), observer:
             try:
                 # A copy, since a network may begin with an operation in place.
@@ -250,11 +247,9 @@ class Probe:
         with torch.no_grad():
             if self.setting.fresh or self.setting.source == "noise":
                 batches = torch.stack([self.batch(index) for index in range(self.inits)])
-                out = torch.func.vmap(forward)(drawn, batches)
+                _numbers(torch.func.vmap(forward)(drawn, batches))
             else:
-                out = torch.func.vmap(forward, in_dims=(0, None))(drawn, self.batch(0))
-        if bool(out.isnan().any()):
-            raise Undefined("the outputs of the network are not numbers (NaN)")
+                _numbers(torch.func.vmap(forward, in_dims=(0, None))(drawn, self.batch(0)))
         return patterns
 
     @cached_property
@@ -274,6 +269,13 @@ def quiet(seed: int) -> Iterator[None]:
         yield
     finally:
         torch.set_rng_state(state)
+
+
+def _numbers(out: Tensor) -> Tensor:
+    """The outputs of a network, or `Undefined` where one is NaN."""
+    if bool(out.isnan().any()):
+        raise Undefined("the outputs of the network are not numbers (NaN)")
+    return out
 
 
 def logits(output: Any, *, first: bool = False) -> Tensor:

@@ -32,15 +32,14 @@ class Setting:
     side: int | None = None
 
     def __post_init__(self) -> None:
-        for number in (self.images, self.inits, self.batches, *([] if self.side is None else [self.side])):
+        numbers = [self.images, self.inits, self.batches, 1 if self.side is None else self.side]
+        for number in numbers:
             check_type(number, Integral, "images, inits, batches and side of a setting are whole numbers")
         if self.source not in get_args(Source):
             raise UnknownNameError("source", self.source, get_args(Source))
-        if self.side is not None and self.side < 1:
-            raise InputError(f"the side of a setting is at least 1, not {self.side}")
-        if min(self.images, self.inits, self.batches) < 1:
-            counts = f"{self.images}, {self.inits} and {self.batches}"
-            raise InputError(f"images, inits and batches of a setting are at least 1, not {counts}")
+        if min(numbers) < 1:
+            counts = f"{self.images}, {self.inits}, {self.batches} and {self.side}"
+            raise InputError(f"images, inits, batches and side of a setting are at least 1, not {counts}")
 
     @property
     def total_images(self) -> int:

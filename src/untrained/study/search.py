@@ -9,6 +9,8 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from untrained.algorithms.fitness import Fitness
 from untrained.algorithms.given import Given
 from untrained.algorithms.searcher import Searcher, make_searcher
@@ -121,7 +123,7 @@ def open_search(
     check_type(options or {}, Mapping, "options are a mapping from name to value")
     seed = int(seed)
     # As a study is stored: numbers of NumPy become plain ones.
-    options = {key: getattr(value, "item", lambda value=value: value)() for key, value in (options or {}).items()}
+    options = {key: value.item() if isinstance(value, np.generic) else value for key, value in (options or {}).items()}
     place = find_space(space) if isinstance(space, str) else _registered(space)
     wanted = [objectives] if isinstance(objectives, str) else list(objectives)
     if wanted and metrics is not None:
