@@ -85,4 +85,9 @@ def test_no_value_without_activations() -> None:
 def test_images_smaller_than_a_crop_are_taken_whole() -> None:
     net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
     images = torch.randn(20, 3, 2, 1, generator=torch.Generator().manual_seed(0))
-    assert 1 <= regions(net, images, 20) <= 16
+    setting = Setting(images=20, weights="keep", source="crops")
+    probe = Probe(net, images, setting=setting, needs=NEEDS)
+    crops = probe.batch(0)
+    assert crops.shape == images.shape
+    assert bool((crops[:, None] == images[None]).flatten(2).all(-1).any(-1).all())
+    assert read(METRICS["regions"], probe).value is not None
