@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from study_evaluators import DIRECTIONS, Synthetic, study_of, what
 
 from untrained.algorithms.pareto import distance_to_ideal
-from untrained.errors import InputError, LimitError, StoreError, UnknownNameError
+from untrained.errors import InputError, LimitError, NetworkError, StoreError, UnknownNameError
 from untrained.evaluate.combined import Combined
 from untrained.evaluate.latency import Latency
 from untrained.evaluate.quantities import SIMULATED
@@ -242,6 +243,26 @@ def test_a_latency_limit_that_only_the_smallest_keep_is_no_refusal(monkeypatch: 
     assert open_search(objectives=["nwot"], limits=[f"latency_ms<={macs[2]}"], skeleton=SMALL, target=SMALL).setup[
         "limits"
     ]
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_networks_that_do_not_run_do_not_end_a_latency_limit(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of them fail, and any of the others keeps the limit; or all fail, and their own error is what is said."""
+    from untrained.evaluate.outcome import Outcome
+
+    def fragile(self, architecture, *, seed):
+        if random.Random(str(architecture)).random() < share:
+            raise NetworkError("the network does not run: boom")
+        return Outcome({self.name: 1.0 if len(asked) > 8 else 9.0})
+
+    asked: list[None] = []
+    monkeypatch.setattr(Latency, "__call__", lambda *a, **k: (asked.append(None), fragile(*a, **k))[1])
+    monkeypatch.setattr("untrained.study.evaluation.FEASIBLE_DRAWS", 60)
+    if share < 1:
+        assert open_search(objectives=["nwot"], limits=["latency_ms<5"], skeleton=SMALL, target=SMALL).setup["limits"]
+    else:
+        with pytest.raises(NetworkError, match="boom"):
+            open_search(objectives=["nwot"], limits=["latency_ms<5"], skeleton=SMALL, target=SMALL)
 
 
 @pytest.mark.parametrize(

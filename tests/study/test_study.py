@@ -332,7 +332,10 @@ def test_answers_that_nobody_asked_for() -> None:
     for values in ({}, {"up": 1.0}, {"up": 1.0, "down": 1.0, "sideways": 1.0}):
         with pytest.raises(InputError, match="up, down"):
             study.tell(trial, values)
-    study.tell(trial.number, {"down": 1.0, "up": 2.0})
+    for value in ("1.0", [1.0, 2.0], torch.ones(2), object()):
+        with pytest.raises(InputError, match="the value of down is a number"):
+            study.tell(trial, {"up": 1.0, "down": value})
+    study.tell(trial.number, {"down": torch.tensor(1.0), "up": np.float32(2)})
     with pytest.raises(InputError, match="told already"):
         study.tell(trial, {"up": 1.0, "down": 1.0})
     assert list(study.trials[0].values) == ["up", "down"]

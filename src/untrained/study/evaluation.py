@@ -148,7 +148,7 @@ def _lookups(tables: Sequence[Table], columns: Sequence[str], cost: str | None) 
     """One look-up for each table that has some of the columns."""
     priced, factor = _cost(cost)
     homes = {column: _home(tables, column, "table:COLUMN") for column in columns}
-    if priced is not None and _home(tables, priced, "--table-cost") not in homes.values():
+    if priced is not None and _home(tables, priced, "the cost") not in homes.values():
         raise InputError(
             f"no objective or limit is of the table that has the cost {priced!r}; name one as table:COLUMN"
         )
@@ -216,7 +216,18 @@ def check_feasible(space: Space, evaluator: Evaluator, seed: int) -> None:
     rng = generator(seed, "limits")
     seen: dict[Architecture, dict[str, float | None]] = {}
     left: list[Architecture] = []
-    fault: NetworkError | None = None
+    faults: list[NetworkError] = []
+
+    def fast(architecture: Architecture) -> bool:
+        """Whether it keeps the limits on latency; one whose network does not run is not among those seen."""
+        try:
+            seen[architecture] |= slow(architecture, seed=seed).values
+        except NetworkError as error:
+            faults.append(error)
+            del seen[architecture]
+            return False
+        return broken(second, seen[architecture]) is None
+
     for _ in range(FEASIBLE_DRAWS):
         architecture = space.canonical(space.sample(rng))
         if space.answer(architecture) is None:
@@ -224,33 +235,30 @@ def check_feasible(space: Space, evaluator: Evaluator, seed: int) -> None:
         try:
             outcome = cheap(architecture, seed=seed)
         except NetworkError as error:
-            fault = error
+            faults.append(error)
             continue
         if outcome.rejected is not None:
             continue
-        values = seen[architecture] = dict(outcome.values)
-        if broken(first, values) is None:
+        seen[architecture] = dict(outcome.values)
+        if broken(first, outcome.values) is None:
             if not second:
                 return
             left.append(architecture)
-            if len(left) <= MEASURED_DRAWS:
-                values |= slow(architecture, seed=seed).values
-                if broken(second, values) is None:
-                    return
-    if not seen and fault is not None:
-        raise fault
+            if len(left) <= MEASURED_DRAWS and fast(architecture):
+                return
+    if left:
+        low = second[0].comparison.startswith("<")
+        sizes = {one: macs for one in left[MEASURED_DRAWS:] if (macs := _macs(space, one, parts)) is not None}
+        if any(fast(one) for one in sorted(sizes, key=sizes.__getitem__, reverse=not low)[:MEASURED_DRAWS]):
+            return
+    asked = {limit.quantity for limit in second} if left else set()
+    if faults and not any(asked <= values.keys() for values in seen.values()):
+        raise faults[-1]
     if not seen:
         raise InputError(
             f"none of {FEASIBLE_DRAWS} random architectures of {space.name!r} is in the table; a search by table needs one "
             "that has most of its space"
         )
-    if left:
-        low = second[0].comparison.startswith("<")
-        rest = sorted(set(left[MEASURED_DRAWS:]), key=lambda one: _macs(space, one, parts) * (1 if low else -1))
-        for architecture in rest[:MEASURED_DRAWS]:
-            seen[architecture] |= slow(architecture, seed=seed).values
-            if broken(second, seen[architecture]) is None:
-                return
     raise LimitError(_how_near(space, [*first, *second] if left or not second else first, list(seen.values())))
 
 
@@ -259,9 +267,13 @@ def _together(parts: Iterable[Evaluator]) -> Combined:
     return Combined(chosen, {name: 1 for part in chosen for name in part.directions})
 
 
-def _macs(space: Space, architecture: Architecture, parts: Iterable[Evaluator]) -> int:
+def _macs(space: Space, architecture: Architecture, parts: Iterable[Evaluator]) -> int | None:
+    """Its multiply-accumulates in the network that latency is measured of; None if that does not run."""
     latency = next(part for part in parts if isinstance(part, Latency))
-    return size_of(space, architecture, latency.target, latency.image_shape, latency.num_classes).macs
+    try:
+        return size_of(space, architecture, latency.target, latency.image_shape, latency.num_classes).macs
+    except NetworkError:
+        return None
 
 
 def _how_near(space: Space, limits: Sequence[Limit], seen: Sequence[Mapping[str, float | None]]) -> str:

@@ -217,7 +217,8 @@ class Study:
             raise InputError(f"trial {number} was not asked for, or has been told already")
         if set(values) != set(self.directions):
             raise InputError(f"values are expected for {', '.join(self.directions)}, not {', '.join(values)}")
-        return self._finish(number, self._asked[number], Outcome({name: values[name] for name in self.directions}))
+        read = {name: _number(name, values[name]) for name in self.directions}
+        return self._finish(number, self._asked[number], Outcome(read))
 
     def run(
         self,
@@ -396,6 +397,16 @@ class Study:
             limits = ", ".join(self.setup["limits"])
             broke = f"broke the limits {limits}" if limits else "were rejected"
             raise LimitError(f"{MOST_REJECTED} candidates in a row {broke}; loosen them (the last one: {last})")
+
+
+def _number(name: str, value: Any) -> float | None:
+    """A value that the user gives: anything that is one number, such as a tensor of one element."""
+    try:
+        if not isinstance(value, str):
+            return None if value is None else float(value)
+    except (TypeError, ValueError):
+        pass
+    raise InputError(f"the value of {name} is a number, or None where there is none, not {value!r:.80}")
 
 
 def _finite(value: float | None) -> bool:
