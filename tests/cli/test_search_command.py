@@ -185,7 +185,7 @@ def test_a_folder_of_pictures_from_search_to_trained_winner_and_report(run, fold
         (["--objective", "table:x"], "give --table FILE"),
         (["--objective", "table:x", "--table", "nowhere.csv"], "no table 'nowhere.csv'"),
         (["--minutes", "0"], "minutes is a positive number, not 0"),
-        (["--simulated-seconds", "60"], "give its column of seconds as --table-cost COLUMN"),
+        (["--simulated-seconds", "60"], "name its column of seconds: --table-cost COLUMN"),
         (["--patience", "0"], "--patience"),
         (["--limit", "latency<5"], "known quantities: params, macs, latency_ms, table:COLUMN"),
     ],

@@ -53,7 +53,10 @@ class Budget:
     def check_cost(self, table_cost: str | None) -> None:
         """Refuse simulated seconds that nothing gives."""
         if self.simulated_seconds is not None and table_cost is None:
-            raise InputError("simulated seconds come from a table; name its column of seconds: --table-cost COLUMN, or table_cost='COLUMN'")
+            raise InputError(
+                "simulated seconds come from a table; name its column of seconds: --table-cost COLUMN, or "
+                "table_cost='COLUMN'"
+            )
 
     def doubled(self, evaluations: int) -> Budget:
         """Twice as much, for a study that has so many evaluations."""
