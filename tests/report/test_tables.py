@@ -88,8 +88,8 @@ def test_setup_table_spells_lists_mappings_and_nothing():
 
 
 def test_numbers_are_readable():
-    assert [tables.number(v) for v in (None, 3.0, 1234567.0, 0.000123456, 484.60838, 156477.97)] == [
-        "–", "3", "1,234,567", "0.00012346", "484.61", "156,478",
+    assert [tables.number(v) for v in (None, 3.0, 1234567.0, 0.000123456, 484.60838, 4084.375, 156477.97)] == [
+        "–", "3", "1,234,567", "0.00012346", "484.61", "4,084.4", "156,478",
     ]  # fmt: skip
 
 

@@ -152,7 +152,7 @@ def number(value: float | None) -> str:
         return "–"
     if value == round(value) and abs(value) < 1e15:
         return f"{value:,.0f}"
-    return f"{value:,.0f}" if 1e5 <= abs(value) < 1e7 else f"{value:.5g}"
+    return f"{value:,.0f}" if 1e5 <= abs(value) < 1e7 else f"{value:,.5g}"
 
 
 def breakable(text: str) -> str:

@@ -296,6 +296,7 @@ class DartsTied(DartsFamily):
     grammar = _GRAMMAR + " with reduce the same as normal and op one of " + ", ".join(operations)
     size = 136 * 300 * 528 * 820
     scored = "swap"
+    metrics = ("swap",)
 
 
 def _canonical_cell(genes: tuple[int, ...], *, strided: bool) -> tuple[int, ...]:

@@ -62,7 +62,7 @@ class Space(ABC):
     """Presets by name. The first is the benchmark's own; `proxy` is a small one."""
     scored: ClassVar[str] = "proxy"
     """The preset that searches score on."""
-    metrics: ClassVar[tuple[str, ...]] = ("swap",)
+    metrics: ClassVar[tuple[str, ...]] = ("swap", "params")
     """What searches score by, as a rank sum where there are several: what measured best (docs/metrics.md) on this space, or on
     average."""
     minimum_image_size: ClassVar[int] = 8
