@@ -76,6 +76,7 @@ OTHERS = (
     Method("aging, meco", "aging", ("meco",), "single"),
     Method("aging, meco+swap", "aging", ("meco", "swap")),
     Method("aging, swap", "aging", ("swap",), "single"),
+    Method("aging, swap+params", "aging", ("swap", "params")),
     Method("random, ni+nwot+logsynflow", "random", TRIO),
     Method("random, nwot+logsynflow+skip", "random", REA3),
 )

@@ -70,6 +70,7 @@ def test_a_space_says_what_searches_score_by() -> None:
     assert list(open_search("nats-tss").directions) == ["nwot", "logsynflow", "skip"]
     assert list(open_search("darts").directions) == ["swap", "params"]
     assert list(open_search("darts-tied").directions) == ["swap"]
+    assert list(open_search("nats-sss").directions) == ["logsynflow"]
     assert list(open_search("darts", metrics="nwot").directions) == ["nwot"]
 
 

@@ -43,6 +43,7 @@ class NatsSss(Uniform):
     choices = CHOICES
     size = CHOICES**LAYERS
     skeletons: ClassVar = {"nats": Skeleton(channels=STEP), "proxy": Skeleton(channels=2)}
+    metrics: ClassVar = ("logsynflow",)
 
     def parse(self, text: str) -> Architecture:
         genes: list[int] = []
