@@ -9,11 +9,11 @@ import pytest
 
 from untrained.algorithms.bohb import Bohb, Density
 from untrained.algorithms.positions import Positions
-from untrained.algorithms.trial import Proposal, Trial
+from untrained.algorithms.trial import SHARE, Proposal, Trial
 from untrained.architecture import Architecture
 from untrained.errors import InputError
-from untrained.spaces.space import space
-from untrained.testing.searcher import complete, fitness, told_by, troubled
+from untrained.spaces.space import Space, space
+from untrained.testing.searcher import SearcherContract, complete, fitness, hopeless, told_by, troubled
 
 PLACE = space("nats-tss")
 
@@ -174,4 +174,86 @@ def test_spaces_of_varying_length_are_refused() -> None:
 )
 def test_impossible_options(options: dict[str, float]) -> None:
     with pytest.raises(InputError, match="bohb"):
+        Bohb(PLACE, fitness, 0, **options)
+
+
+# -- with Hyperband ----------------------------------------------------------------------------------------------------
+
+NINTHS = {"rungs": 3, "eta": 3}
+
+
+class TestBohbInHyperband(SearcherContract):
+    """The whole contract with small shares: 22 trials a round."""
+
+    @pytest.fixture
+    def algorithm(self) -> str:
+        return "bohb"
+
+    @pytest.fixture
+    def options(self) -> dict[str, float]:
+        return NINTHS
+
+    @pytest.fixture
+    def place(self) -> Space:
+        return PLACE
+
+
+@pytest.mark.parametrize("ahead", [1, 8])
+@pytest.mark.parametrize("answer", [complete, troubled, hopeless])
+def test_the_best_of_each_rung_climb(answer, ahead: int) -> None:
+    """Three rounds, by hand: who has which share, and who was promoted."""
+    told = told_by(Bohb(PLACE, fitness, 0, **NINTHS), 66, answer, ahead)
+    new, climb = True, False
+    rungs = [(9, 1 / 9, new), (3, 1 / 3, climb), (1, 1, climb), (5, 1 / 3, new), (1, 1, climb), (3, 1, new)]
+    rest, rung = told, []
+    for count, share, kind in rungs * 3:
+        below = sorted(
+            (t for t in rung if t.state == "partial" and t.values["value"] is not None),
+            key=lambda t: -t.values["value"],
+        )
+        rung, rest = rest[:count], rest[count:]
+        for trial in rung:
+            assert trial.state in ("rejected", "failed", "complete" if share == 1 else "partial")
+            assert trial.state in ("rejected", "failed") or trial.share == pytest.approx(share)
+        expected = [] if kind is new else below[:count]
+        assert [t.parents for t in rung] == [(t.number,) for t in expected] + [()] * (count - len(expected))
+        assert [t.architecture for t in rung[: len(expected)]] == [t.architecture for t in expected]
+    assert rest == []
+
+
+def test_a_rung_waits_for_the_one_below() -> None:
+    searcher = Bohb(PLACE, fitness, 0, **NINTHS)
+    pending: list[Proposal] = []
+    while (proposal := searcher.ask(pending)) is not None:
+        pending.append(proposal)
+    assert len(pending) == 9
+    told_by(searcher, 9)
+    promoted = [searcher.ask([]), *([searcher.ask([searcher.ask([])])])]
+    assert [proposal.operator for proposal in promoted] == ["promotion"] * 2
+    assert promoted[0].architecture != promoted[1].architecture
+
+
+def test_the_model_is_of_the_largest_share_with_enough() -> None:
+    """By whole evaluations genes 0 are good, by ninths genes 4 are; both have enough points in the end."""
+    searcher = Bohb(PLACE, fitness, 0, random=0.0, **NINTHS)
+    rng = np.random.default_rng(0)
+    for number in range(200):
+        proposal = Proposal(PLACE.sample(rng), share=searcher.rungs.of(number)[1].share)
+        gene = 0 if proposal.share == 1.0 else 4
+        value = float(proposal.architecture.genes.count(gene))
+        state = "complete" if proposal.share == 1.0 else "partial"
+        searcher.tell(Trial(number, proposal.architecture, state=state, values={"value": value, SHARE: proposal.share}))
+        if number in (60, 199):
+            searcher._fitted, searcher._model = number, None
+            good = searcher._densities()[0]
+            shares = [searcher.rungs.of(n)[1].share for n in range(number)]
+            largest = 1.0 if shares.count(1.0) >= 14 else 1 / 3 if shares.count(1 / 3) >= 14 else 1 / 9
+            wanted = 0 if largest == 1.0 else 4
+            assert (good.numbers == wanted).mean() > (good.numbers == 4 - wanted).mean()
+    assert largest == 1.0
+
+
+@pytest.mark.parametrize("options", [{"rungs": 0}, {"eta": 1}, {"rungs": 8}, {"rungs": 11, "eta": 2}, {"rungs": 10**9}])
+def test_impossible_rungs(options: dict[str, int]) -> None:
+    with pytest.raises(InputError, match="rungs"):
         Bohb(PLACE, fitness, 0, **options)

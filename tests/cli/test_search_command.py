@@ -342,6 +342,23 @@ def test_values_that_nothing_has_are_told(run, monkeypatch):
     assert "error: no candidate could be scored; 3 without a value: nwot: it is undefined" in answer.err
 
 
+def test_training_in_rungs(run, tmp_path):
+    words = (
+        "search", "--objective", "accuracy(epochs=2)", "--algorithm", "bohb", "--option", "rungs=2", "--option", "eta=2",
+        "--skeleton", "channels=2,cells=1", "--workers", 1, "--store", "s.db", "--report", "r.html", "--evaluations",
+    )  # fmt: skip
+    early = run(*words, 2)
+    assert early.code == 2
+    assert "2 partial" in early.err
+    assert "all of the 2 trials had a share of the evaluation; search on" in early.err
+    found = run.done(*words, 5, "--json").json
+    assert found["counts"] == {"complete": 3, "rejected": 0, "failed": 0, "partial": 2}
+    page = (tmp_path / "r.html").read_text()
+    assert "<dt>evaluated in part</dt><dd>2</dd>" in page
+    shown = run.done("studies", "show", "--store", "s.db").out
+    assert "2 partial" in shown
+
+
 def test_two_workers_find_the_same(run):
     alone = run.search("--evaluations", 6, "--store", "one.db", "--json").json
     words = ["search", "--metrics", "params,nwot", "--target", "channels=4,cells=1", "--no-report", "--workers", 2]

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from untrained.algorithms.trial import Trial
@@ -52,6 +52,22 @@ class Synthetic:
         if fate > 1 - self.empty:
             return Outcome({"up": up, "down": None}, {"down": "no pooling"}, 0.5, {"up": 0.25, "down": 0.25})
         return Outcome({"up": up, "down": down}, seconds=0.5, costs={"up": 0.25, "down": 0.25})
+
+
+@dataclass(frozen=True)
+class Divided(Synthetic):
+    """Its values for a share of the work: the same with an error that shrinks as the share grows."""
+
+    share: float = 1.0
+
+    def at(self, share: float) -> Divided:
+        return replace(self, share=share)
+
+    def __call__(self, architecture: Architecture, *, seed: int) -> Outcome:
+        outcome = super().__call__(architecture, seed=seed)
+        off = (1.0 - self.share) * generator("off", str(architecture), self.share).normal()
+        values = {name: None if value is None else value + off for name, value in outcome.values.items()}
+        return replace(outcome, values=values)
 
 
 class OddError(Exception):

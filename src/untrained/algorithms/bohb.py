@@ -1,4 +1,4 @@
-"""BOHB's model: two kernel densities over genes, one of good architectures, one of bad ones.
+"""BOHB: Hyperband whose new architectures come from two kernel densities over genes, one of the good, one of the bad.
 
 Falkner et al., "BOHB: Robust and Efficient Hyperparameter Optimization at Scale", ICML 2018.
 """
@@ -6,18 +6,22 @@ Falkner et al., "BOHB: Robust and Efficient Hyperparameter Optimization at Scale
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import final
 
 import numpy as np
 
 from untrained.algorithms.fitness import Fitness
 from untrained.algorithms.positions import Positions
+from untrained.algorithms.rungs import Rungs
 from untrained.algorithms.searcher import Searcher, algorithm
 from untrained.algorithms.trial import Proposal, Trial
 from untrained.errors import InputError
 from untrained.spaces.space import Space
 
 GROWTH = 1.05
+MOST_DIVIDED = 1000
+"""Into so many shares an evaluation may be divided: Hyperband's first bracket has as many architectures."""
 
 
 class Density:
@@ -59,7 +63,7 @@ class Density:
 @final
 @algorithm
 class Bohb(Searcher):
-    """BOHB on one fidelity: tries what is likely under a density of the good and unlikely under one of the bad.
+    """BOHB: tries what is likely under a density of the good and unlikely under one of the bad, by Hyperband's rounds.
 
     The good are the best `top` of the trials with a fitness, but at least one more than there are genes; all others are
     bad, the failed and the rejected too. Of `candidates` draws from the good density the one with the largest ratio of
@@ -67,9 +71,11 @@ class Bohb(Searcher):
     architecture. What was tried is passed over, as the answer would be the same again. The densities are fitted again
     once there are 5 % more trials; the published ones are fitted after each.
 
-    BOHB is this model inside Hyperband, which first tries many architectures on small budgets (few epochs). A study has
-    one fidelity, where Hyperband has one bracket with one rung and takes what the model proposes: the published
-    algorithm with its smallest budget equal to its largest. Needs a space with a fixed number of genes.
+    With `rungs` above 1, most architectures get a small share of the evaluation first, and of each rung the best 1 / `eta`
+    climb to `eta` times the share: trained anew for more epochs, `accuracy(epochs=9)` with rungs=3 for 1, 3 and 9. The
+    densities are then of the largest share with enough trials. With rungs=1, the default, every evaluation is whole, as
+    it has to be without training. A rung with fewer survivors than places is filled up with new architectures, where
+    the published one stays smaller. Needs a space with a fixed number of genes.
     """
 
     name = "bohb"
@@ -85,6 +91,8 @@ class Bohb(Searcher):
         candidates: int = 64,
         random: float = 1 / 3,
         least_bandwidth: float = 1e-3,
+        rungs: int = 1,
+        eta: int = 3,
     ) -> None:
         super().__init__(space, fitness, seed)
         if not 0.0 < top < 1.0 or candidates < 1 or not 0.0 <= random < 1.0 or not 0.0 < least_bandwidth < 1.0:
@@ -92,19 +100,46 @@ class Bohb(Searcher):
                 "bohb needs 0 < top < 1, candidates >= 1, 0 <= random < 1 and 0 < least_bandwidth < 1, "
                 f"not {top}, {candidates}, {random} and {least_bandwidth}"
             )
+        if rungs < 1 or not 2 <= eta <= MOST_DIVIDED or eta ** min(rungs - 1, 10) > MOST_DIVIDED:
+            raise InputError(
+                f"bohb needs rungs >= 1, eta >= 2 and eta^(rungs - 1) <= {MOST_DIVIDED:,}, not {rungs} and {eta}"
+            )
         self.top = top
         self.candidates = candidates
         self.random = random
         self.least_bandwidth = least_bandwidth
         self.positions = Positions(space, self.name)
+        self.rungs = Rungs(rungs, eta)
+        self.smallest = self.rungs.rungs[0].share
         self._trials: list[Trial] = []
         self._numbers: list[tuple[int, ...]] = []
         self._seen: set[tuple[int, ...]] = set()
         self._fitted = 0
         self._model: tuple[Density, Density] | None = None
 
-    def ask(self, pending: Sequence[Proposal]) -> Proposal:
-        rng = self.rng("ask", self.told + len(pending))
+    def ask(self, pending: Sequence[Proposal]) -> Proposal | None:
+        number = self.told + len(pending)
+        start, rung = self.rungs.of(number)
+        if rung.below is not None:
+            first = start + rung.below.first
+            rivals = self._trials[first : first + rung.below.count]
+            if len(rivals) < rung.below.count:
+                return None
+            climbing = self._best(rivals, rung.count)
+            place = number - start - rung.first
+            if place < len(climbing):
+                best = climbing[place]
+                return Proposal(best.architecture, (best.number,), "promotion", rung.share)
+        return replace(self._new(pending, self.rng("ask", number)), share=rung.share)
+
+    def _best(self, rivals: Sequence[Trial], count: int) -> list[Trial]:
+        """The best of those that have a fitness, first to last."""
+        scored = [trial for trial in rivals if trial.state == "partial"]
+        fitness = self.fitness(scored) if scored else np.zeros(0)
+        return [scored[i] for i in np.argsort(-fitness, kind="stable").tolist() if np.isfinite(fitness[i])][:count]
+
+    def _new(self, pending: Sequence[Proposal], rng: np.random.Generator) -> Proposal:
+        """An architecture of the model, or a random one."""
         if rng.random() >= self.random and (model := self._densities()) is not None:
             good, bad = model
             under_way = {self.positions.encode(proposal.architecture) for proposal in pending}
@@ -125,20 +160,31 @@ class Bohb(Searcher):
             self._fitted, self._model = len(self._trials), None
 
     def _densities(self) -> tuple[Density, Density] | None:
-        """The densities of the good and of the bad of the first `_fitted` trials; None before each has more points than
-        there are genes."""
-        trials = self._trials[: self._fitted]
-        fewest = len(self.positions.sizes) + 1
-        if self._model is None and len(trials) >= 2 * fewest:
-            fitness = np.full(len(trials), -np.inf)
-            complete = [place for place, trial in enumerate(trials) if trial.state == "complete"]
-            fitness[complete] = self.fitness([trials[place] for place in complete])
-            scored = int(np.isfinite(fitness).sum())
-            count = max(fewest, int(self.top * scored))
-            if scored >= count and len(trials) - count >= fewest:
-                good = np.zeros(len(trials), bool)
-                good[np.argsort(-fitness, kind="stable")[:count]] = True
-                numbers = np.array(self._numbers[: self._fitted])
-                densities = [Density(self.positions, numbers[part], self.least_bandwidth) for part in (good, ~good)]
-                self._model = densities[0], densities[1]
+        """The densities of the good and of the bad of the first `_fitted` trials, of the largest share at which each has
+        more points than there are genes; None before."""
+        if self._model is None:
+            shares = np.array([self.rungs.of(number)[1].share for number in range(self._fitted)])
+            for share in sorted(set(shares.tolist()), reverse=True):
+                self._model = self._split(np.flatnonzero(shares == share))
+                if self._model is not None:
+                    break
         return self._model
+
+    def _split(self, chosen: np.ndarray) -> tuple[Density, Density] | None:
+        """The densities of the good and of the bad of the chosen trials, if there are enough."""
+        fewest = len(self.positions.sizes) + 1
+        if len(chosen) < 2 * fewest:
+            return None
+        trials = [self._trials[number] for number in chosen.tolist()]
+        fitness = np.full(len(trials), -np.inf)
+        valued = [place for place, trial in enumerate(trials) if trial.state in ("complete", "partial")]
+        fitness[valued] = self.fitness([trials[place] for place in valued])
+        scored = int(np.isfinite(fitness).sum())
+        count = max(fewest, int(self.top * scored))
+        if scored < count or len(trials) - count < fewest:
+            return None
+        good = np.zeros(len(trials), bool)
+        good[np.argsort(-fitness, kind="stable")[:count]] = True
+        numbers = np.array(self._numbers)[chosen]
+        densities = [Density(self.positions, numbers[part], self.least_bandwidth) for part in (good, ~good)]
+        return densities[0], densities[1]

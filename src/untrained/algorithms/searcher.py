@@ -27,6 +27,8 @@ class Searcher(ABC):
 
     name: ClassVar[str]
     paper: ClassVar[str] = ""
+    smallest: float = 1.0
+    """The smallest share of an evaluation that is asked for."""
 
     def __init__(self, space: Space, fitness: Fitness, seed: int) -> None:
         self.space = space

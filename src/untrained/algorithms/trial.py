@@ -8,24 +8,30 @@ from typing import Literal
 
 from untrained.architecture import Architecture
 
-State = Literal["asked", "complete", "rejected", "failed"]
+State = Literal["asked", "complete", "partial", "rejected", "failed"]
+
+SHARE = "share_of_evaluation"
+"""Stands among the values of a trial that got less than the whole evaluation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """An architecture to try, the numbers of the trials it descends from, and the operator that made it."""
+    """An architecture to try, the numbers of the trials it descends from, the operator that made it, and which share of
+    the whole evaluation it is to have: of the epochs of training, say."""
 
     architecture: Architecture
     parents: tuple[int, ...] = ()
     operator: str = "sample"
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One row of a study, for ever.
 
-    state: `asked` (no answer yet), `complete` (it has values), `rejected` (outside the limits, nothing was scored) or
-    `failed` (it raised, ran out of memory or killed its worker). values: by objective, None where there is none; reasons:
+    state: `asked` (no answer yet), `complete` (it has values), `partial` (it has values of a smaller share of the
+    evaluation, and is no answer of a search), `rejected` (outside the limits, nothing was scored) or `failed` (it raised,
+    ran out of memory or killed its worker). values: by objective, None where there is none; reasons:
     why, by objective or under `limits` or `error`; seconds: what scoring took; costs: of
     those, by objective; copied: the number of the trial with the
     same network whose values these are.
@@ -41,3 +47,8 @@ class Trial:
     seconds: float = 0.0
     costs: Mapping[str, float] = field(default_factory=dict)
     copied: int | None = None
+
+    @property
+    def share(self) -> float:
+        """The share of the whole evaluation that the values are of."""
+        return self.values.get(SHARE) or 1.0

@@ -70,7 +70,7 @@ class SearchProgress:
         if self._budget.simulated_seconds is not None:
             parts.append(f"{self._study.simulated_seconds:,.0f} of {self._budget.simulated_seconds:,.0f} simulated s")
         counts = self._study.counts()
-        parts += [f"{counts[state]:,} {state}" for state in ("rejected", "failed") if counts[state]]
+        parts += [f"{counts[state]:,} {state}" for state in ("partial", "rejected", "failed") if counts.get(state)]
         return ", ".join(parts) + self._best()
 
     def _rate(self, done: int) -> float:

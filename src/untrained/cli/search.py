@@ -208,7 +208,11 @@ def _check_found(study: Study) -> None:
     from untrained.report.losses import lost
 
     if all(any(trial.values.get(name) is None for name in study.directions) for trial in study.complete):
-        (what, why), times = lost(study)[0]
+        if not (losses := lost(study)):
+            raise InputError(
+                f"all of the {study.evaluations:,} trials had a share of the evaluation; search on until one has all of it"
+            )
+        (what, why), times = losses[0]
         raise InputError(f"no candidate could be scored; {times:,} {what}: {why}")
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from untrained.architecture import Architecture
 from untrained.errors import InputError
 from untrained.evaluate.limits import Limit, broken
-from untrained.evaluate.outcome import Evaluator, Outcome
+from untrained.evaluate.outcome import Divisible, Evaluator, Outcome, indivisible
 from untrained.spaces.space import space as find_space
 
 
@@ -31,6 +31,13 @@ class Combined:
         for name in (*self.directions, *(limit.quantity for limit in self.limits)):
             if name not in given:
                 raise InputError(f"no evaluator gives {name!r}; they give: {', '.join(sorted(given))}")
+
+    def at(self, share: float) -> Combined:
+        """The same with a share of the work of those that can do less; the others, cheap ones, do theirs."""
+        if not any(isinstance(evaluator, Divisible) for evaluator in self.evaluators):
+            raise indivisible(self.directions)
+        parts = (part.at(share) if isinstance(part, Divisible) else part for part in self.evaluators)
+        return replace(self, evaluators=tuple(parts))
 
     def __call__(self, architecture: Architecture, *, seed: int) -> Outcome:
         values: dict[str, float | None] = {}

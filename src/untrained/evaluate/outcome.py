@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from untrained.architecture import Architecture
+from untrained.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +32,27 @@ class Evaluator(Protocol):
 
     def __call__(self, architecture: Architecture, *, seed: int) -> Outcome:
         """Evaluate `architecture`. Raises only what is not the architecture's fault."""
+
+
+@runtime_checkable
+class Divisible(Evaluator, Protocol):
+    """An evaluator that can do less than all of its work, for a first impression."""
+
+    def at(self, share: float) -> Evaluator:
+        """The evaluator that does `share` (0..1) of the work. Raises `InputError` if that is less than can be done."""
+
+
+def part_of(evaluator: Evaluator, share: float) -> Evaluator:
+    """`evaluator` for a share (0..1] of its work: itself for all of it."""
+    if share >= 1.0:
+        return evaluator
+    if isinstance(evaluator, Divisible):
+        return evaluator.at(share)
+    raise indivisible(evaluator.directions)
+
+
+def indivisible(names: Iterable[str]) -> InputError:
+    """The error for quantities that need all of the work."""
+    return InputError(
+        f"there is no {' or '.join(names)} for a share of the work; only accuracy(epochs=N) can be had in fewer epochs"
+    )

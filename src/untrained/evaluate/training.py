@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from untrained.architecture import Architecture
-from untrained.errors import DataError
+from untrained.errors import DataError, InputError
 from untrained.evaluate.outcome import Outcome
 from untrained.evaluate.quantities import ACCURACY
 from untrained.images.image_set import ImageSet, Split
@@ -42,6 +43,16 @@ class Training:
         test = self.images.split("test")
         recipe = {key: value for key, value in asdict(self.recipe).items() if key != "summary"}
         return {**recipe, "trained_on": len(self.images.train), "measured_on": len(test)}
+
+    def at(self, share: float) -> Training:
+        """The same for a share of the epochs: trained anew, with the whole schedule in fewer epochs."""
+        epochs = round(self.recipe.epochs * share)
+        if epochs < 1:
+            raise InputError(
+                f"a share of {share:.3g} of {self.recipe.epochs} epochs is none; train for at least "
+                f"{math.ceil(1 / share):,} or search with larger shares"
+            )
+        return replace(self, recipe=replace(self.recipe, epochs=epochs))
 
     def __call__(self, architecture: Architecture, *, seed: int) -> Outcome:
         trained = train(architecture, self.images, self.recipe, seed=seed, skeleton=self.skeleton)

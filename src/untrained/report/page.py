@@ -185,6 +185,7 @@ def _facts(study: Study) -> str:
         "trials": f"{study.evaluations:,}",
         "different networks": f"{len(study.best_trials):,}",
         "copies, not scored again": f"{copies:,}",
+        **({"evaluated in part": f"{counts['partial']:,}"} if "partial" in counts else {}),
         "rejected": f"{counts['rejected']:,}",
         "failed": f"{counts['failed']:,}",
         "seconds of scoring": f"{seconds:,.1f}",

@@ -18,7 +18,7 @@ from typing import Any, Protocol, Self
 
 from untrained.architecture import Architecture
 from untrained.errors import InputError, NetworkError
-from untrained.evaluate.outcome import Evaluator, Outcome
+from untrained.evaluate.outcome import Evaluator, Outcome, part_of
 
 
 class Failed(Exception):  # noqa: N818 - carried as a result
@@ -30,8 +30,8 @@ class Executor(Protocol):
 
     workers: int
 
-    def submit(self, number: int, architecture: Architecture, seed: int) -> None:
-        """Start, or queue, an evaluation."""
+    def submit(self, number: int, architecture: Architecture, seed: int, share: float = 1.0) -> None:
+        """Start, or queue, `share` of an evaluation."""
 
     def collect(self) -> Mapping[int, Outcome | Failed]:
         """Wait until at least one submitted evaluation has ended; the answers since the last call, by number."""
@@ -50,14 +50,14 @@ class Serial(AbstractContextManager["Serial"]):
 
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
-        self._queue: list[tuple[int, Architecture, int]] = []
+        self._queue: list[tuple[int, Architecture, int, float]] = []
 
-    def submit(self, number: int, architecture: Architecture, seed: int) -> None:
-        self._queue.append((number, architecture, seed))
+    def submit(self, number: int, architecture: Architecture, seed: int, share: float = 1.0) -> None:
+        self._queue.append((number, architecture, seed, share))
 
     def collect(self) -> Mapping[int, Outcome | Failed]:
-        number, architecture, seed = self._queue.pop(0)
-        return {number: _attempt(self._evaluator, architecture, seed)}
+        number, architecture, seed, share = self._queue.pop(0)
+        return {number: _attempt(self._evaluator, architecture, seed, share)}
 
     def __exit__(self, *_: object) -> None:
         self._queue.clear()
@@ -84,10 +84,10 @@ class Processes:
         )
         self._running: dict[Future[Outcome | Failed], int] = {}
 
-    def submit(self, number: int, architecture: Architecture, seed: int) -> None:
+    def submit(self, number: int, architecture: Architecture, seed: int, share: float = 1.0) -> None:
         if not self._pool.active:
             raise InputError(_BROKEN)
-        self._running[self._pool.schedule(_work, args=(architecture, seed), timeout=self._timeout)] = number
+        self._running[self._pool.schedule(_work, args=(architecture, seed, share), timeout=self._timeout)] = number
 
     def collect(self) -> Mapping[int, Outcome | Failed]:
         done: set[Future[Outcome | Failed]] = set()
@@ -207,19 +207,19 @@ def leave_with(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _work(architecture: Architecture, seed: int) -> Outcome | Failed:
+def _work(architecture: Architecture, seed: int, share: float) -> Outcome | Failed:
     assert _evaluator is not None
     try:
-        return _attempt(_evaluator, architecture, seed)
+        return _attempt(_evaluator, architecture, seed, share)
     except InputError as error:
         # An error whose constructor takes something else than a message would not survive the way back.
         raise InputError(str(error)) from None
 
 
-def _attempt(evaluator: Evaluator, architecture: Architecture, seed: int) -> Outcome | Failed:
+def _attempt(evaluator: Evaluator, architecture: Architecture, seed: int, share: float) -> Outcome | Failed:
     """An evaluation whose failure is an answer: one bad candidate must not end a study, wrong input does."""
     try:
-        return evaluator(architecture, seed=seed)
+        return part_of(evaluator, share)(architecture, seed=seed)
     except NetworkError as error:
         return Failed(str(error).splitlines()[0])
     except InputError:

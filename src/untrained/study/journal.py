@@ -234,7 +234,7 @@ class Journal:
     def _trial(self, row: sa.Row[Any]) -> Trial:
         whole = (
             _texts(row.architecture, row.operator)
-            and row.state in ("complete", "rejected", "failed")
+            and row.state in ("complete", "partial", "rejected", "failed")
             and isinstance(row.parents, list)
             and all(type(parent) is int for parent in row.parents)
             and isinstance(row.objectives, dict)

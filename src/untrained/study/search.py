@@ -114,6 +114,7 @@ def open_search(
     """The study that :func:`search` would run, made or continued but not run. With `given` architectures, they are tried
     in order, and no algorithm chooses."""
     from untrained.evaluate.limits import Limit
+    from untrained.evaluate.outcome import part_of
     from untrained.images.load import load_images
     from untrained.metrics.metric import find_metrics
     from untrained.study.evaluation import check_feasible, make_evaluator, read_objectives, read_tables, settle
@@ -150,6 +151,7 @@ def open_search(
     evaluator, conditions = make_evaluator(
         place, images, directions, bounds, [table for _, table in read], table_cost, small, full, seed
     )
+    part_of(evaluator, searcher.smallest)
     setup = {
         "space": place.name,
         "algorithm": algorithm,

@@ -15,7 +15,7 @@ import numpy as np
 from untrained.algorithms.fitness import Fitness
 from untrained.algorithms.pareto import distance_to_ideal, fronts
 from untrained.algorithms.searcher import Searcher, make_searcher
-from untrained.algorithms.trial import Proposal, State, Trial
+from untrained.algorithms.trial import SHARE, Proposal, State, Trial
 from untrained.architecture import Architecture
 from untrained.errors import InputError, LimitError
 from untrained.evaluate.outcome import Evaluator, Outcome
@@ -57,7 +57,7 @@ class Study:
         self.directions = dict(directions)
         self._make = make or _by_name
         self._trials: dict[int, Trial] = {trial.number: trial for trial in journal.trials(record)}
-        self._known: dict[Architecture, Trial] = {}
+        self._known: dict[tuple[Architecture, float], Trial] = {}
         self._asked: dict[int, Proposal] = {}
         self._searcher: Searcher | None = None
         self._told: Told | None = None
@@ -123,7 +123,7 @@ class Study:
     @property
     def ranked_trials(self) -> list[Trial]:
         """The same with all networks, answers or not, each as an architecture of the study's space."""
-        found = [(trial, network) for network, trial in self._known.items() if trial.state == "complete"]
+        found = [(trial, network) for (network, _), trial in self._known.items() if trial.state == "complete"]
         if not found:
             return []
         found.sort(key=lambda pair: pair[0].number)
@@ -167,9 +167,10 @@ class Study:
         return best[0]
 
     def counts(self) -> dict[State, int]:
-        """Number of trials in each state."""
+        """Number of trials in each state; `partial` only where there are some."""
         states = Counter(trial.state for trial in self._trials.values())
-        return {"complete": states["complete"], "rejected": states["rejected"], "failed": states["failed"]}
+        always: tuple[State, ...] = ("complete", "rejected", "failed")
+        return {state: states[state] for state in always} | ({"partial": n} if (n := states["partial"]) else {})
 
     @property
     def evaluations(self) -> int:
@@ -208,7 +209,7 @@ class Study:
                 raise InputError("nothing can be proposed before a trial that is under way has been told")
             number, proposal = step
             if number not in self._trials:
-                return _trial(number, proposal, "asked")
+                return _trial(number, proposal, "asked", {} if proposal.share >= 1.0 else {SHARE: proposal.share})
 
     def tell(self, trial: Trial | int, values: Mapping[str, float | None]) -> Trial:
         """Record the values of a trial that :meth:`ask` gave."""
@@ -253,8 +254,8 @@ class Study:
             return f"{budget.minutes:,g} minutes are used up"
         report = on_trial or (lambda trial: None)
         self._rewind(budget)
-        running: dict[int, Architecture] = {}
-        twins: dict[int, Architecture] = {}
+        running: dict[int, tuple[Architecture, float]] = {}
+        twins: dict[int, tuple[Architecture, float]] = {}
         with (
             self._timed(),
             one_thread(),
@@ -274,20 +275,22 @@ class Study:
                     if number in self._trials:
                         continue
                     network = self.space.canonical(proposal.architecture)
-                    if network in self._known:
-                        report(self._copy(number, proposal, self._known[network]))
+                    work = network, proposal.share
+                    known = self._known_of(*work)
+                    if known is not None:
+                        report(self._copy(number, proposal, known))
                         self._check_progress()
-                    elif network in running.values():
-                        twins[number] = network
+                    elif work in running.values():
+                        twins[number] = work
                     else:
-                        running[number] = network
-                        executor.submit(number, network, derive(self.seed, "candidate", str(network)))
+                        running[number] = work
+                        executor.submit(number, network, derive(self.seed, "candidate", str(network)), proposal.share)
                 if not running:
                     return why or used
                 for number, answer in executor.collect().items():
-                    network = running.pop(number)
+                    work = running.pop(number)
                     report(self._finish(number, self._asked[number], answer))
-                    for twin in [n for n, same in twins.items() if same == network]:
+                    for twin in [n for n, same in twins.items() if same == work]:
                         del twins[twin]
                         report(self._copy(twin, self._asked[twin], self._trials[number]))
                 self._check_progress()
@@ -345,7 +348,7 @@ class Study:
         number = self._searcher.told + len(self._asked)
         recorded = self._trials.get(number)
         if recorded is not None:
-            proposal = Proposal(recorded.architecture, recorded.parents, recorded.operator)
+            proposal = Proposal(recorded.architecture, recorded.parents, recorded.operator, proposal.share)
         self._asked[number] = proposal
         return number, proposal
 
@@ -369,7 +372,9 @@ class Study:
             odd = {name: f"is {value}, no finite number" for name, value in values.items() if not _finite(value)}
             values |= dict.fromkeys(odd)
             reasons, costs = {**odd, **answer.reasons}, answer.costs
-            trial = _trial(number, proposal, "complete", values, reasons, answer.seconds, costs)
+            whole = proposal.share >= 1.0
+            values |= {} if whole else {SHARE: proposal.share}
+            trial = _trial(number, proposal, "complete" if whole else "partial", values, reasons, answer.seconds, costs)
         self._store(trial)
         return trial
 
@@ -384,12 +389,19 @@ class Study:
         self._remember(trial)
 
     def _remember(self, trial: Trial) -> None:
-        known = self._known.setdefault(self.space.canonical(trial.architecture), trial)
+        work = self.space.canonical(trial.architecture), trial.share
+        known = self._known.setdefault(work, trial)
         if trial.state == "complete" != known.state:
-            self._known[self.space.canonical(trial.architecture)] = trial
+            self._known[work] = trial
         rejected = trial.state == "rejected"
         self._rejected += rejected
         self._rejected_in_a_row = self._rejected_in_a_row + 1 if rejected else 0
+
+    def _known_of(self, network: Architecture, share: float) -> Trial | None:
+        """The trial that did this work. One that was rejected or failed stands for any share."""
+        known = self._known.get((network, share))
+        whole = self._known.get((network, 1.0))
+        return known or (whole if whole is not None and whole.state in ("rejected", "failed") else None)
 
     def _check_progress(self) -> None:
         if self._rejected_in_a_row >= MOST_REJECTED:

@@ -19,7 +19,7 @@ import pytest
 
 from untrained.algorithms.fitness import Fitness
 from untrained.algorithms.searcher import Searcher, make_searcher, option_defaults
-from untrained.algorithms.trial import Proposal, State, Trial
+from untrained.algorithms.trial import SHARE, Proposal, State, Trial
 from untrained.errors import InputError, UnknownNameError
 from untrained.registry import ALGORITHMS
 from untrained.seeds import generator
@@ -54,6 +54,8 @@ def hopeless(number: int, proposal: Proposal) -> Trial:
 
 def _trial(number: int, proposal: Proposal, state: State, value: float | None) -> Trial:
     values = {"value": value} if state == "complete" else {}
+    if state == "complete" and proposal.share < 1.0:
+        state, values = "partial", values | {SHARE: proposal.share}
     return Trial(number, proposal.architecture, proposal.parents, proposal.operator, state, values)
 
 
@@ -129,11 +131,11 @@ class SearcherContract:
             assert place.validate(trial.architecture) == trial.architecture
             assert trial.operator
 
-    def test_parents_are_complete_trials_told_before(self, make: Callable[[int], Searcher], answer: Answer) -> None:
+    def test_parents_have_values_and_were_told_before(self, make: Callable[[int], Searcher], answer: Answer) -> None:
         for searcher, pending, told in drive(make(0), self.TRIALS, answer, AHEAD):
             proposal = searcher.ask(pending) if len(pending) < AHEAD else None
             if proposal is not None:
-                assert all(told[parent].state == "complete" for parent in proposal.parents)
+                assert all(told[parent].state in ("complete", "partial") for parent in proposal.parents)
 
     def test_asking_changes_nothing(self, make: Callable[[int], Searcher], answer: Answer) -> None:
         quiet, curious = make(0), make(0)
