@@ -130,7 +130,7 @@ def test_nothing_lost_is_said(make_study):
         object.__setattr__(trial, "state", "complete")
         object.__setattr__(trial, "values", {"good": 1.0, "slow": 2.0})
         object.__setattr__(trial, "reasons", {})
-    calm._known = {calm.space.canonical(trial.architecture): trial for trial in calm.trials}
+    calm._known = {(calm.space.canonical(trial.architecture), 1.0): trial for trial in calm.trials}
     assert "no trial was rejected" in report_page(calm)
 
 

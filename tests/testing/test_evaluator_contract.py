@@ -18,7 +18,7 @@ from untrained.evaluate.combined import Combined
 from untrained.evaluate.latency import Latency
 from untrained.evaluate.limits import Limit
 from untrained.evaluate.lookup import Lookup
-from untrained.evaluate.outcome import Evaluator
+from untrained.evaluate.outcome import Divisible, Evaluator
 from untrained.evaluate.sizes import Sizes
 from untrained.evaluate.training import Training, keep_back
 from untrained.evaluate.training_free import TrainingFree
@@ -133,4 +133,4 @@ def test_every_evaluator_of_the_package_is_covered() -> None:
             known = {*dir(entry), *getattr(entry, "__dataclass_fields__", ())}
             if entry.__module__ == home.__name__ and {"directions", "__call__"} <= known:
                 found.add(entry)
-    assert found - {Evaluator} == covered
+    assert found - {Evaluator, Divisible} == covered

@@ -21,7 +21,8 @@ import numpy as np
 import pytest
 
 from untrained.architecture import Architecture
-from untrained.evaluate.outcome import Evaluator, Outcome
+from untrained.errors import InputError
+from untrained.evaluate.outcome import Divisible, Evaluator, Outcome, part_of
 from untrained.seeds import generator
 from untrained.spaces.space import space
 
@@ -96,6 +97,22 @@ class EvaluatorContract:
         used = pickle.loads(pickle.dumps(evaluator))  # noqa: S301
         assert self.outcomes(fresh, architectures) == self.outcomes(used, architectures) == expected
         assert list(fresh.directions.items()) == list(evaluator.directions.items())
+
+    def test_a_share_of_the_work_gives_the_same_objectives_or_is_refused(
+        self, evaluator: Evaluator, architectures: Sequence[Architecture]
+    ) -> None:
+        assert part_of(evaluator, 1.0) is evaluator
+        try:
+            half = part_of(evaluator, 0.5)
+        except InputError as refusal:
+            assert str(refusal)  # noqa: PT017 - refusing is as good as doing
+            return
+        assert isinstance(evaluator, Divisible)
+        assert list(half.directions.items()) == list(evaluator.directions.items())
+        for architecture in architectures:
+            outcome, whole = half(architecture, seed=0), evaluator(architecture, seed=0)
+            assert (outcome.rejected is None) == (whole.rejected is None)
+            assert list(outcome.values) == list(whole.values)
 
     def test_global_random_numbers_are_neither_used_nor_moved(
         self, evaluator: Evaluator, architectures: Sequence[Architecture]
