@@ -6,7 +6,6 @@ Falkner et al., "BOHB: Robust and Efficient Hyperparameter Optimization at Scale
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import final
 
 import numpy as np
@@ -16,6 +15,7 @@ from untrained.algorithms.positions import Positions
 from untrained.algorithms.rungs import Rungs
 from untrained.algorithms.searcher import Searcher, algorithm
 from untrained.algorithms.trial import Proposal, Trial
+from untrained.architecture import Architecture
 from untrained.errors import InputError
 from untrained.spaces.space import Space
 
@@ -130,7 +130,8 @@ class Bohb(Searcher):
             if place < len(climbing):
                 best = climbing[place]
                 return Proposal(best.architecture, (best.number,), "promotion", rung.share)
-        return replace(self._new(pending, self.rng("ask", number)), share=rung.share)
+        operator, architecture = self._new(pending, self.rng("ask", number))
+        return Proposal(architecture, (), operator, rung.share)
 
     def _best(self, rivals: Sequence[Trial], count: int) -> list[Trial]:
         """The best of those that have a fitness, first to last."""
@@ -138,8 +139,8 @@ class Bohb(Searcher):
         fitness = self.fitness(scored) if scored else np.zeros(0)
         return [scored[i] for i in np.argsort(-fitness, kind="stable").tolist() if np.isfinite(fitness[i])][:count]
 
-    def _new(self, pending: Sequence[Proposal], rng: np.random.Generator) -> Proposal:
-        """An architecture of the model, or a random one."""
+    def _new(self, pending: Sequence[Proposal], rng: np.random.Generator) -> tuple[str, Architecture]:
+        """(`model` or `sample`, an architecture of the model or a random one)."""
         if rng.random() >= self.random and (model := self._densities()) is not None:
             good, bad = model
             under_way = {self.positions.encode(proposal.architecture) for proposal in pending}
@@ -149,8 +150,8 @@ class Bohb(Searcher):
             for place in np.argsort(bad.log(points) - good.log(points), kind="stable").tolist():
                 candidate = self.positions.decode(fresh[place])
                 if candidate is not None:
-                    return Proposal(candidate, (), "model")
-        return Proposal(self.space.sample(rng))
+                    return "model", candidate
+        return "sample", self.space.sample(rng)
 
     def _learn(self, trial: Trial) -> None:
         self._trials.append(trial)
