@@ -9,9 +9,11 @@ import pytest
 
 from untrained.algorithms.bohb import Bohb, Density
 from untrained.algorithms.positions import Positions
+from untrained.algorithms.searcher import make_searcher
 from untrained.algorithms.trial import SHARE, Proposal, Trial
 from untrained.architecture import Architecture
 from untrained.errors import InputError
+from untrained.seeds import generator
 from untrained.spaces.space import Space, space
 from untrained.testing.searcher import SearcherContract, complete, fitness, hopeless, told_by, troubled
 
@@ -257,3 +259,28 @@ def test_the_model_is_of_the_largest_share_with_enough() -> None:
 def test_impossible_rungs(options: dict[str, int]) -> None:
     with pytest.raises(InputError, match="rungs"):
         Bohb(PLACE, fitness, 0, **options)
+
+
+def test_rungs_find_more_at_equal_cost_where_a_share_says_as_much() -> None:
+    """A hidden cell, 20 whole evaluations' worth, the value known from any share: by rungs, whole, and by chance."""
+
+    def best(seed: int, algorithm: str, **options: float) -> float:
+        hidden = PLACE.sample(generator("hidden", seed)).genes
+
+        def answer(number: int, proposal: Proposal) -> Trial:
+            right = sum(a == b for a, b in zip(proposal.architecture.genes, hidden, strict=True))
+            state, more = ("complete", {}) if proposal.share == 1.0 else ("partial", {SHARE: proposal.share})
+            return Trial(number, proposal.architecture, state=state, values={"value": float(right)} | more)
+
+        told = told_by(make_searcher(algorithm, PLACE, fitness, seed, options), 60, answer)
+        spent = np.cumsum([trial.share for trial in told])
+        return max(
+            trial.values["value"] for trial, cost in zip(told, spent, strict=True) if cost < 20 and trial.share == 1.0
+        )
+
+    rungs, whole, chance = (
+        np.mean([best(seed, name, **options) for seed in range(60)])
+        for name, options in (("bohb", NINTHS), ("bohb", {}), ("random", {}))
+    )
+    assert rungs > whole + 0.2
+    assert rungs > chance + 0.5
