@@ -8,7 +8,6 @@ chance. Then the rank correlation with the parameters and multiply-accumulates o
 from __future__ import annotations
 
 import sys
-from itertools import islice
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -30,9 +29,7 @@ TRIES = 20
 def networks(place: Space, count: int) -> list[Architecture]:
     """Different random ones; fewer where the space has no more."""
     rng = generator("agreement", place.name)
-    drawn = (place.canonical(place.sample(rng)) for _ in range(TRIES * count))
-    seen: set[Architecture] = set()
-    return list(islice((one for one in drawn if one not in seen and not seen.add(one)), count))
+    return list(dict.fromkeys(place.canonical(place.sample(rng)) for _ in range(TRIES * count)))[:count]
 
 
 def draw(place: Space, images: ImageSet, chosen: list[Architecture], seed: int) -> np.ndarray:

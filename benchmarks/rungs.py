@@ -13,7 +13,7 @@ import numpy as np
 
 from untrained.algorithms.fitness import Fitness
 from untrained.algorithms.searcher import make_searcher
-from untrained.algorithms.trial import SHARE, State, Trial
+from untrained.algorithms.trial import Trial
 from untrained.seeds import generator
 from untrained.spaces.nats_tss import nats_tss
 
@@ -37,14 +37,13 @@ def best_found(arm: str, seed: int, cost: float, noise: float) -> float:
         assert proposal is not None
         right = sum(a == b for a, b in zip(proposal.architecture.genes, hidden, strict=True))
         error = noise * (1 - proposal.share) * generator(seed, str(proposal.architecture), proposal.share).normal()
-        values: dict[str, float | None] = {"value": right + error}
-        state: State = "complete"
-        if proposal.share < 1.0:
-            state, values = "partial", values | {SHARE: proposal.share}
-        else:
+        if proposal.state == "complete":
             best = max(best, float(right))
         used += proposal.share
-        searcher.tell(Trial(searcher.told, proposal.architecture, proposal.parents, proposal.operator, state, values))
+        values = {"value": right + error} | proposal.marks
+        searcher.tell(
+            Trial(searcher.told, proposal.architecture, proposal.parents, proposal.operator, proposal.state, values)
+        )
     return best
 
 

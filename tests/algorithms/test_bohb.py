@@ -10,7 +10,7 @@ import pytest
 from untrained.algorithms.bohb import Bohb, Density
 from untrained.algorithms.positions import Positions
 from untrained.algorithms.searcher import make_searcher
-from untrained.algorithms.trial import SHARE, Proposal, Trial
+from untrained.algorithms.trial import Proposal, Trial
 from untrained.architecture import Architecture
 from untrained.errors import InputError
 from untrained.seeds import generator
@@ -243,8 +243,8 @@ def test_the_model_is_of_the_largest_share_with_enough() -> None:
         proposal = Proposal(PLACE.sample(rng), share=searcher.rungs.of(number)[1].share)
         gene = 0 if proposal.share == 1.0 else 4
         value = float(proposal.architecture.genes.count(gene))
-        state = "complete" if proposal.share == 1.0 else "partial"
-        searcher.tell(Trial(number, proposal.architecture, state=state, values={"value": value, SHARE: proposal.share}))
+        values = {"value": value} | proposal.marks
+        searcher.tell(Trial(number, proposal.architecture, state=proposal.state, values=values))
         if number in (60, 199):
             searcher._fitted, searcher._model = number, None
             good = searcher._densities()[0]
@@ -269,8 +269,8 @@ def test_rungs_find_more_at_equal_cost_where_a_share_says_as_much() -> None:
 
         def answer(number: int, proposal: Proposal) -> Trial:
             right = sum(a == b for a, b in zip(proposal.architecture.genes, hidden, strict=True))
-            state, more = ("complete", {}) if proposal.share == 1.0 else ("partial", {SHARE: proposal.share})
-            return Trial(number, proposal.architecture, state=state, values={"value": float(right)} | more)
+            values = {"value": float(right)} | proposal.marks
+            return Trial(number, proposal.architecture, state=proposal.state, values=values)
 
         told = told_by(make_searcher(algorithm, PLACE, fitness, seed, options), 60, answer)
         spent = np.cumsum([trial.share for trial in told])

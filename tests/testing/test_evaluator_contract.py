@@ -93,7 +93,7 @@ class TestTraining(EvaluatorContract):
         rng = np.random.default_rng(0)
         labels = np.arange(60) % 3
         images = load_images((rng.random((60, 8, 8, 1), dtype=np.float32) + labels[:, None, None, None], labels))
-        return Training(keep_back(images, 0), replace(recipe("quick"), epochs=1), network()[1])
+        return Training(keep_back(images, 0), replace(recipe("quick"), epochs=2), network()[1])
 
 
 class TestCombined(EvaluatorContract):

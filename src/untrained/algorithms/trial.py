@@ -24,6 +24,16 @@ class Proposal:
     operator: str = "sample"
     share: float = 1.0
 
+    @property
+    def marks(self) -> dict[str, float | None]:
+        """What stands among the values of its trial for a share; nothing for the whole evaluation."""
+        return {} if self.share >= 1.0 else {SHARE: self.share}
+
+    @property
+    def state(self) -> State:
+        """The state of its trial once that has values."""
+        return "partial" if self.marks else "complete"
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -31,10 +41,9 @@ class Trial:
 
     state: `asked` (no answer yet), `complete` (it has values), `partial` (it has values of a smaller share of the
     evaluation, and is no answer of a search), `rejected` (outside the limits, nothing was scored) or `failed` (it raised,
-    ran out of memory or killed its worker). values: by objective, None where there is none; reasons:
-    why, by objective or under `limits` or `error`; seconds: what scoring took; costs: of
-    those, by objective; copied: the number of the trial with the
-    same network whose values these are.
+    ran out of memory or killed its worker). values: by objective, None where there is none; reasons: why, by objective or
+    under `limits` or `error`; seconds: what scoring took; costs: of those, by objective; copied: the number of the trial
+    with the same network whose values these are.
     """
 
     number: int
@@ -50,5 +59,5 @@ class Trial:
 
     @property
     def share(self) -> float:
-        """The share of the whole evaluation that the values are of."""
+        """The share (0..1] of the whole evaluation that the values are of; 1 where there are none."""
         return self.values.get(SHARE) or 1.0

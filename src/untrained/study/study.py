@@ -15,7 +15,7 @@ import numpy as np
 from untrained.algorithms.fitness import Fitness
 from untrained.algorithms.pareto import distance_to_ideal, fronts
 from untrained.algorithms.searcher import Searcher, make_searcher
-from untrained.algorithms.trial import SHARE, Proposal, State, Trial
+from untrained.algorithms.trial import Proposal, State, Trial
 from untrained.architecture import Architecture
 from untrained.errors import InputError, LimitError
 from untrained.evaluate.outcome import Evaluator, Outcome
@@ -169,8 +169,8 @@ class Study:
     def counts(self) -> dict[State, int]:
         """Number of trials in each state; `partial` only where there are some."""
         states = Counter(trial.state for trial in self._trials.values())
-        always: tuple[State, ...] = ("complete", "rejected", "failed")
-        return {state: states[state] for state in always} | ({"partial": n} if (n := states["partial"]) else {})
+        shown: tuple[State, ...] = ("complete", "rejected", "failed", *(("partial",) if states["partial"] else ()))
+        return {state: states[state] for state in shown}
 
     @property
     def evaluations(self) -> int:
@@ -209,7 +209,7 @@ class Study:
                 raise InputError("nothing can be proposed before a trial that is under way has been told")
             number, proposal = step
             if number not in self._trials:
-                return _trial(number, proposal, "asked", {} if proposal.share >= 1.0 else {SHARE: proposal.share})
+                return _trial(number, proposal, "asked", proposal.marks)
 
     def tell(self, trial: Trial | int, values: Mapping[str, float | None]) -> Trial:
         """Record the values of a trial that :meth:`ask` gave."""
@@ -372,9 +372,7 @@ class Study:
             odd = {name: f"is {value}, no finite number" for name, value in values.items() if not _finite(value)}
             values |= dict.fromkeys(odd)
             reasons, costs = {**odd, **answer.reasons}, answer.costs
-            whole = proposal.share >= 1.0
-            values |= {} if whole else {SHARE: proposal.share}
-            trial = _trial(number, proposal, "complete" if whole else "partial", values, reasons, answer.seconds, costs)
+            trial = _trial(number, proposal, proposal.state, values | proposal.marks, reasons, answer.seconds, costs)
         self._store(trial)
         return trial
 

@@ -19,7 +19,7 @@ import pytest
 
 from untrained.algorithms.fitness import Fitness
 from untrained.algorithms.searcher import Searcher, make_searcher, option_defaults
-from untrained.algorithms.trial import SHARE, Proposal, State, Trial
+from untrained.algorithms.trial import Proposal, State, Trial
 from untrained.errors import InputError, UnknownNameError
 from untrained.registry import ALGORITHMS
 from untrained.seeds import generator
@@ -53,9 +53,9 @@ def hopeless(number: int, proposal: Proposal) -> Trial:
 
 
 def _trial(number: int, proposal: Proposal, state: State, value: float | None) -> Trial:
-    values = {"value": value} if state == "complete" else {}
-    if state == "complete" and proposal.share < 1.0:
-        state, values = "partial", values | {SHARE: proposal.share}
+    values: dict[str, float | None] = {}
+    if state == "complete":
+        state, values = proposal.state, {"value": value} | proposal.marks
     return Trial(number, proposal.architecture, proposal.parents, proposal.operator, state, values)
 
 
